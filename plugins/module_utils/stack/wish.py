@@ -1,0 +1,212 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The declaration of a stack after validation: what everything else in the engine reads.
+
+``document.py`` makes these from module parameters; nothing else makes them in product code. All values are checked
+and defaulted, so readers need no further checks. ``None`` for a section means that it was not given: it is then
+unmanaged, neither read nor pruned. Sizes are GiB, times are days or seconds as the name says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a stack lives and what goes on all that it makes."""
+
+    account_id: str
+    region: str
+    stack: str
+    environment: str
+    tags: dict[str, str] = field(default_factory=dict)
+    permissions_boundary: Optional[str] = None
+    iam_path: str = ""  # default /mlinfra/<stack>/<environment>/, filled in by document.py
+
+    @property
+    def prefix(self) -> str:
+        """``<stack>-<environment>``, the prefix of physical names and the word that ``confirm`` wants."""
+        return f"{self.stack}-{self.environment}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Something that exists already and is read, checked and never written: by id or by tags, never both."""
+
+    ids: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExistingNetwork:
+    vpc: Reference
+    subnets: Reference
+    security_groups: Reference
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the controller reaches the hosts over ssh."""
+
+    via: str = "direct"  # direct | bastion
+    cidrs: tuple[str, ...] = ()  # where ssh to the directly reachable hosts may come from
+    bastion_pool: Optional[str] = None  # pool whose first host is the way in
+    bastion_host: Optional[str] = None  # or an address that is there already
+    bastion_user: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Ingress:
+    """One more port that the hosts' security group opens. ``cidrs`` empty means: from the group itself."""
+
+    from_port: int
+    to_port: int
+    protocol: str = "tcp"
+    cidrs: tuple[str, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Either ``existing`` is set, or ``cidr`` with exactly one of ``zone_count`` and ``zone_names``."""
+
+    cidr: Optional[str] = None
+    zone_count: Optional[int] = None
+    zone_names: tuple[str, ...] = ()
+    private: bool = False  # hosts live in private subnets, without public addresses
+    nat: str = "none"  # none | one | per_zone
+    endpoints: tuple[str, ...] = ()  # s3 (gateway) | ecr | ssm (interface)
+    ingress: tuple[Ingress, ...] = ()
+    access: Access = field(default_factory=Access)
+    existing: Optional[ExistingNetwork] = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """The EC2 key pair of the hosts: ``existing`` names one, else ``public_key`` (OpenSSH text) is imported as ``name``."""
+
+    name: str
+    public_key: Optional[str] = None
+    existing: bool = False
+
+
+@dataclass(frozen=True)
+class LifecycleRule:
+    prefix: str = ""
+    expire_days: Optional[int] = None
+    noncurrent_expire_days: Optional[int] = None
+    abort_multipart_days: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Bucket:
+    name: str  # name in the declaration
+    bucket_name: str  # physical name, <stack>-<environment>-<name>-<account> unless given
+    existing: bool = False
+    versioning: bool = False
+    encryption: str = "s3"  # s3 (AES256) | kms
+    kms_key: Optional[str] = None
+    tls_only: bool = True
+    mlflow: bool = False
+    lifecycle: tuple[LifecycleRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Repository:
+    name: str
+    repository_name: str  # physical name, <stack>-<environment>/<name> unless given
+    existing: bool = False
+    immutable_tags: bool = False
+    scan_on_push: bool = True
+    keep_last: Optional[int] = None  # images kept by the lifecycle policy; None: no policy of ours
+    kms_key: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The hosts' role and instance profile. Names are names of this declaration's buckets and repositories."""
+
+    existing_instance_profile: Optional[str] = None
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()
+    push: tuple[str, ...] = ()
+    managed_policies: tuple[str, ...] = ()  # ARNs
+
+
+@dataclass(frozen=True)
+class GpuWish:
+    """What each instance must offer. ``memory_gib`` is nominal and per GPU (24, 48, 80, 141, 180 …)."""
+
+    models: tuple[str, ...] = ()
+    count: int = 1
+    memory_gib: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """Exactly one of ``id``, ``ssm`` and ``owner`` with ``name`` (newest match; wildcards as in DescribeImages)."""
+
+    id: Optional[str] = None
+    ssm: Optional[str] = None
+    owner: Optional[str] = None
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Disk:
+    gib: int = 100
+    type: str = "gp3"
+    iops: Optional[int] = None
+    throughput: Optional[int] = None  # MiB/s
+    kms_key: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """``instance_types`` is never empty: document.py resolves a GPU wish into it, cheapest first."""
+
+    name: str
+    count: int
+    instance_types: tuple[str, ...]
+    image: Image
+    gpu: Optional[GpuWish] = None
+    disk: Disk = field(default_factory=Disk)
+    zones: tuple[str, ...] = ()  # limits the pool to these; empty: all of the network
+    spread: bool = True  # over the zones; false: all in one zone
+    ssh_user: str = "admin"
+    user_data: Optional[str] = None
+    termination_protection: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The whole declaration. A section that is None was not given."""
+
+    scope: Scope
+    network: Optional[Network] = None
+    key: Optional[Key] = None
+    buckets: Optional[tuple[Bucket, ...]] = None
+    repositories: Optional[tuple[Repository, ...]] = None
+    identity: Optional[Identity] = None
+    pools: Optional[tuple[Pool, ...]] = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """How a run behaves; no part of the declaration and no part of ``plan_id``."""
+
+    state: str = "present"  # present | absent
+    check_mode: bool = False
+    confirm: Optional[str] = None
+    force: tuple[str, ...] = ()
+    prune: bool = False
+    max_delete: int = 0
+    expect_plan: Optional[str] = None
+    lock_timeout: int = 0  # seconds to wait for a held lock
+    break_lock: bool = False
+    on_failure: str = "keep"  # keep | rollback
+    wait_timeout: int = 600  # seconds for instances to reach running
