@@ -1,0 +1,3 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real systemd hosts that stand in for EC2 instances."""
