@@ -1,0 +1,157 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job on this machine: ``python -m sandbox.demo [--down]``, behind ``make demo`` and ``make demo-down``.
+
+It starts the sandbox named ``demo`` and then runs what a user would run, as a user would run it: the collection's playbooks over
+``inventories/demo``. Every command is printed before it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.narrate import Narrator, run_narrated
+
+NAME = "demo"
+CHECKOUT = Path(__file__).resolve().parent.parent
+INVENTORY = "inventories/demo"
+STACK, ENVIRONMENT, ACCOUNT = "vision", "demo", "123456789012"
+STATE = Path("/var/lib/mlinfra-sandbox") / NAME
+KEY = STATE / "ssh" / "id_ed25519"
+
+
+@dataclass
+class Phases:
+    """Name, seconds and nature (real, emulated …) of what ran, in order."""
+
+    rows: list[tuple[str, float, str]] = field(default_factory=list)
+
+    def add(self, name: str, seconds: float, nature: str) -> None:
+        self.rows.append((name, seconds, nature))
+
+
+def inside(*command: str) -> list[str]:
+    """The command as it runs in the sandbox: fake keys, the emulator's endpoint, no AWS configuration of the user."""
+    return [sys.executable, "-m", "sandbox", "run", "--name", NAME, "--", *command]
+
+
+def playbook(name: str, *arguments: str) -> list[str]:
+    return inside("ansible-playbook", "-i", INVENTORY, f"mlinfra.hosts.{name}", *arguments)
+
+
+def make_key() -> None:
+    """Make the hosts' ssh key once; it lives and dies with the sandbox's state."""
+    KEY.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    public = KEY.with_suffix(".pub")
+    if KEY.exists() and public.exists():
+        return
+    KEY.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mlinfra-demo", "-f", str(KEY)], check=True)
+
+
+def step(narrator: Narrator, phases: Phases, title: str, nature: str, command: list[str]) -> None:
+    """Run one command, narrated; end the demo with its exit code when it fails."""
+    narrator.headline(title, nature, command)
+    begun = time.monotonic()
+    result = run_narrated(command, narrator, cwd=CHECKOUT)
+    seconds = time.monotonic() - begun
+    if result.plays:
+        for name, took in result.plays:
+            phases.add(name, took, nature)
+    else:
+        phases.add(title, seconds, nature)
+    if result.returncode:
+        narrator.say(f"\n{title} failed (exit code {result.returncode}) after {seconds:.0f} s. Next: `make sandbox-logs`; then run `make demo` again.")
+        sys.exit(result.returncode)
+
+
+def made() -> dict:
+    """What the account now has of the stack, read through aws_stack_info."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = json.dumps({"name": STACK, "environment": ENVIRONMENT, "account_id": ACCOUNT, "region": "us-east-1"})
+        command = inside("ansible", "localhost", "-m", "mlinfra.hosts.aws_stack_info", "-a", arguments, "--tree", folder)
+        subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+        return json.loads((Path(folder) / "localhost").read_text(encoding="utf-8"))
+
+
+def inventory() -> dict:
+    """The hosts as ``ansible-inventory`` shows them: name → hostvars."""
+    command = inside("ansible-inventory", "-i", INVENTORY, "--list")
+    answer = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    return json.loads(answer.stdout)["_meta"]["hostvars"]
+
+
+def report(narrator: Narrator, phases: Phases, changed: bool) -> None:
+    """Print what exists, how long each phase took, and what was real."""
+    narrator.say("\n== What there is now")
+    counts: dict[str, list[str]] = {}
+    for resource in made()["resources"]:
+        counts.setdefault(resource["kind"], []).append(str(resource["id"] or resource["name"]))
+    for kind, ids in sorted(counts.items()):
+        shown = ", ".join(sorted(ids)[:3]) + (f", … ({len(ids)})" if len(ids) > 3 else "")
+        narrator.say(f"  {kind:<22} {shown}")
+    narrator.say("\n== Hosts")
+    for name, host in sorted(inventory().items()):
+        if "mlinfra_pool" in host:
+            gpu = f"{host['mlinfra_gpu_count']} x {host['mlinfra_gpu_model']}" if host.get("mlinfra_gpu_count") else "no GPU"
+            narrator.say(f"  {name:<10} {host['ansible_host']:<14} {host['mlinfra_instance_type']:<14} {host['mlinfra_zone']:<12} {gpu}")
+    narrator.say("\n== Time")
+    for name, seconds, nature in phases.rows:
+        narrator.say(f"  {seconds:7.1f} s  {name}  [{nature}]")
+    narrator.say(f"  {sum(row[1] for row in phases.rows):7.1f} s  in all; changed: {'yes' if changed else 'nothing'}")
+    narrator.say(
+        "\n== What was real\n"
+        "  real       systemd hosts (one a running instance), ssh, apt, node_exporter and its scrape, the plan, every playbook and module\n"
+        "  emulated   the AWS API (moto on this machine, mended by sandbox/aws/patches), IMDSv2\n"
+        "  simulated  GPUs: a PCI tree that shows the type's devices; no driver runs\n"
+        "  AWS contacted: no (fake keys; every endpoint that is not on this machine is refused)\n"
+        "\nNext: `ssh` and `ansible` reach the hosts through `scripts/run python -m sandbox run -- …`; `make demo` again finds nothing to change;\n"
+        "`make demo-down` removes all of it."
+    )
+
+
+def up(narrator: Narrator) -> None:
+    phases = Phases()
+    step(narrator, phases, "Sandbox up", "real", [sys.executable, "-m", "sandbox", "up", "--name", NAME])
+    make_key()
+    os.environ["MLINFRA_SSH_KEY"] = str(KEY)
+    step(narrator, phases, "Plan, before anything is written", "emulated AWS", playbook("plan"))
+    step(narrator, phases, "Site: provision, reach, configure, verify", "real hosts, emulated AWS", playbook("site"))
+    report(narrator, phases, narrator.changed)
+
+
+def down(narrator: Narrator) -> None:
+    """Destroy the stack through the collection when the emulator still answers, then end the sandbox."""
+    status = subprocess.run(
+        [sys.executable, "-m", "sandbox", "status", "--name", NAME, "--json"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    phases = Phases()
+    if status.returncode == 0 and json.loads(status.stdout).get("up"):
+        os.environ["MLINFRA_SSH_KEY"] = str(KEY)
+        command = playbook("destroy", "-e", f"aws_stack_confirm={STACK}-{ENVIRONMENT}")
+        narrator.headline("Destroy the stack", "emulated AWS", command)
+        if run_narrated(command, narrator, cwd=CHECKOUT).returncode:
+            narrator.say("The stack could not be destroyed through the API; it goes with the sandbox.")
+    step(narrator, phases, "Sandbox down", "real", [sys.executable, "-m", "sandbox", "down", "--name", NAME])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--down", action="store_true", help="destroy the stack and end the sandbox")
+    arguments = parser.parse_args()
+    if os.geteuid():
+        sys.exit("make demo starts systemd hosts and needs root on this machine. Next: run it as root; `make check` runs without.")
+    narrator = Narrator()
+    down(narrator) if arguments.down else up(narrator)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a command with its output passed on as it comes, so that long steps show that they live."""
+
+from __future__ import annotations
+
+import queue
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+QUIET_SECONDS = 10  # a line of ours appears after this long without output
+_PLAY = re.compile(r"^PLAY \[(.*?)\]")
+_TASK = re.compile(r"^TASK \[(.*?)\]")
+_RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)")
+
+
+@dataclass
+class Result:
+    """Exit code, and (play name, seconds) for each play that the output shows."""
+
+    returncode: int
+    plays: list[tuple[str, float]] = field(default_factory=list)
+
+
+class Narrator:
+    """Prints to standard output and remembers whether any play recap told of a change."""
+
+    def __init__(self) -> None:
+        self.changed = False
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def headline(self, title: str, nature: str, command: list[str]) -> None:
+        words = ["python" if word == sys.executable else word for word in command]
+        self.say(f"\n== {title}  [{nature}]\n$ {shlex.join(words)}")
+
+
+def run_narrated(command: list[str], narrator: Narrator, cwd: Path) -> Result:
+    """Run ``command``; pass on its lines, and after each quiet spell say what it is at."""
+    lines: queue.Queue[str | None] = queue.Queue()
+    with subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+
+        def pump() -> None:
+            for line in process.stdout:
+                lines.put(line.rstrip("\n"))
+            lines.put(None)
+
+        threading.Thread(target=pump, daemon=True).start()
+        result = Result(0)
+        play, play_begun, at, begun = "", 0.0, "the command", time.monotonic()
+        while True:
+            try:
+                line = lines.get(timeout=QUIET_SECONDS)
+            except queue.Empty:
+                narrator.say(f"   … {time.monotonic() - begun:.0f} s, still at: {at}")
+                continue
+            now = time.monotonic()
+            found = None if line is None else _PLAY.match(line)
+            if play and (line is None or found or line.startswith("PLAY RECAP")):
+                result.plays.append((play, now - play_begun))
+                play = ""
+            if line is None:
+                break
+            narrator.say(line)
+            if found:
+                play, play_begun = found[1], now
+            if task := _TASK.match(line):
+                at = task[1]
+            if (recap := _RECAP.match(line)) and int(recap[1]):
+                narrator.changed = True
+        result.returncode = process.wait()
+        return result
