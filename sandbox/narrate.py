@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 QUIET_SECONDS = 10  # a line of ours appears after this long without output
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _PLAY = re.compile(r"^PLAY \[(.*?)\]")
 _TASK = re.compile(r"^TASK \[(.*?)\]")
 _RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)")
@@ -42,10 +45,16 @@ class Narrator:
         self.say(f"\n== {title}  [{nature}]\n$ {shlex.join(words)}")
 
 
+def _end_with_parent() -> None:
+    """Ask the kernel to end this process when its parent is killed, so that a killed demo leaves no playbook running."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def run_narrated(command: list[str], narrator: Narrator, cwd: Path) -> Result:
     """Run ``command``; pass on its lines, and after each quiet spell say what it is at."""
     lines: queue.Queue[str | None] = queue.Queue()
-    with subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=cwd, preexec_fn=_end_with_parent, **pipes) as process:
 
         def pump() -> None:
             for line in process.stdout:
