@@ -1,0 +1,164 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulated AWS as a process: ``python -m sandbox.aws.server --port 0 --no-hosts --ready-file F``.
+
+State is in memory and dies with the process. The ready file holds {"port", "pid", "url"} and is written once requests are answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import logging
+import os
+import pathlib
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Collection
+from typing import Any
+
+from .isolation import forget_customer_models, quarantine
+
+#: Services whose applications are made before the server says that it is ready, so that the first calls are as quick as later ones.
+WARM = ("ec2", "iam", "sts", "s3", "ecr", "ssm")
+PR_SET_PDEATHSIG = 1
+
+
+class Server:
+    """moto behind the gate, on as many addresses as are asked for, all on one port. Import moto only through this."""
+
+    def __init__(self, port: int = 0, without: Collection[str] = (), hosts: bool = False) -> None:
+        quarantine()
+        forget_customer_models()
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from . import patches, seeds
+        from .gate import Gate
+
+        applied = patches.apply(without)
+        dispatcher = DomainDispatcherApplication(create_backend_app)
+        for service in WARM:
+            dispatcher.app_instances[service] = create_backend_app(service)
+        seeds.plant()
+        self.gate = Gate(dispatcher, self._reset, {"patches": applied, "hosts": hosts})
+        self.port = port
+        self._listeners: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def _reset() -> None:
+        from moto.moto_api._internal.models import moto_api_backend
+
+        from . import seeds
+
+        moto_api_backend.reset()
+        seeds.plant()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def listen(self, address: str) -> None:
+        """Answer on this address too; nothing happens when it does already.
+
+        :raises OSError: the address is not this machine's, or its port is taken.
+        """
+        from moto.moto_server.werkzeug_app import MotoRequestHandler
+        from werkzeug.serving import make_server
+
+        class Quiet(MotoRequestHandler):
+            def log_request(self, *_: Any) -> None:
+                """Requests are counted by the gate; a line each would drown the log."""
+
+            def setup(self) -> None:
+                super().setup()
+                self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        with self._lock:
+            if address in self._listeners:
+                return
+            listener = make_server(address, self.port, self.gate, threaded=True, request_handler=Quiet)
+            listener.daemon_threads = True
+            self.port = listener.port
+            self._listeners[address] = listener
+        threading.Thread(target=listener.serve_forever, name=f"aws-{address}", daemon=True).start()
+
+    def unlisten(self, address: str) -> None:
+        """Stop answering on this address; nothing happens when it does not."""
+        with self._lock:
+            listener = self._listeners.pop(address, None)
+        if listener is not None:
+            listener.shutdown()
+            listener.server_close()
+
+    def close(self) -> None:
+        for address in list(self._listeners):
+            self.unlisten(address)
+
+
+def write_ready(path: pathlib.Path, facts: dict[str, Any]) -> None:
+    """Write the file in one step: whoever sees it sees all of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(facts, file)
+    os.replace(draft, path)
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.aws.server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--ready-file", type=pathlib.Path, help="written once requests are answered")
+    parser.add_argument("--state-dir", type=pathlib.Path, help="where the hosts of this sandbox live")
+    parser.add_argument("--no-hosts", action="store_true", help="instances are entries in memory only")
+    parser.add_argument("--without-patch", action="append", default=[], metavar="NAME", help="leave this patch out")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this one ends")
+    options = parser.parse_args(argv)
+    if not options.no_hosts and options.state_dir is None:
+        parser.error("--state-dir is needed, or --no-hosts")
+    return options
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = arguments(argv)
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
+    if options.die_with_parent:
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            return 0
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        server = Server(options.port, options.without_patch, hosts=not options.no_hosts)
+        server.listen("127.0.0.1")
+    except (OSError, ValueError) as error:
+        print(f"The emulated AWS cannot start on 127.0.0.1 port {options.port}: {error}", file=sys.stderr)
+        return 1
+    reconciler = None if options.no_hosts else start_hosts(server, options.state_dir)
+    if options.ready_file:
+        write_ready(options.ready_file, {"port": server.port, "pid": os.getpid(), "url": server.url})
+    stop.wait()
+    if reconciler is not None:
+        reconciler.stop()
+    server.close()
+    return 0
+
+
+def start_hosts(server: Server, state_dir: pathlib.Path) -> Any:
+    """Give every running instance its host, for as long as the process lives."""
+    from sandbox.aws.view import MotoView
+    from sandbox.hosts.reconcile import Reconciler
+
+    reconciler = Reconciler(MotoView(server), state_dir)
+    reconciler.start()
+    return reconciler
+
+
+if __name__ == "__main__":
+    sys.exit(main())
