@@ -8,7 +8,7 @@ import functools
 import io
 import re
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 #: Protocols that put the parameters, the action among them, in a form.
@@ -20,7 +20,8 @@ CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/")
 class Call:
     """One request: ``service`` as in the signature (ec2, s3, iam …), ``action`` as in the API reference (RunInstances …).
 
-    ``text`` is the path, the query and the decoded body (capped), for rules that look for a value in it.
+    ``text`` is the path, the query and the decoded body (capped), for rules that look for a value in it. ``form`` has the parameters
+    of the protocols that send a form (ec2, iam, sts): ``{"TagSpecification.1.Tag.1.Key": "Name"}``.
     """
 
     service: str
@@ -28,6 +29,7 @@ class Call:
     access_key: str
     region: str
     text: str
+    form: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -39,16 +41,18 @@ def call_of(environ: dict[str, Any]) -> Call:
     found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     key, region, service = found.groups() if found else ("", "", "")
     body = _body(environ)
+    form: dict[str, str] = {}
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         action = target.rpartition(".")[2]
     elif environ.get("CONTENT_TYPE", "").startswith(FORM):
-        action = dict(urllib.parse.parse_qsl(body)).get("Action", "")
+        form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
+        action = form.get("Action", "")
         body = urllib.parse.unquote_plus(body)
     else:
         action = _rest_action(service, environ)
     where = environ.get("PATH_INFO", "") + "?" + environ.get("QUERY_STRING", "")
-    return Call(service, action or environ.get("REQUEST_METHOD", ""), key, region, f"{where}\n{body}")
+    return Call(service, action or environ.get("REQUEST_METHOD", ""), key, region, f"{where}\n{body}", form)
 
 
 def _body(environ: dict[str, Any], limit: int = 1 << 20) -> str:
@@ -65,18 +69,15 @@ def _body(environ: dict[str, Any], limit: int = 1 << 20) -> str:
 
 
 def _rest_action(service: str, environ: dict[str, Any]) -> str:
-    from moto.core.routing import NotFound
+    from moto.core.request import Request
     from werkzeug.exceptions import HTTPException
 
-    router, request = _router(service or "s3"), None
+    router = _router(service or "s3")
     if router is None:
         return ""
-    from moto.core.request import Request
-
-    request = Request({**environ, "wsgi.input": io.BytesIO()})
     try:
-        operation, _parameters = router.match(request)
-    except (NotFound, HTTPException, KeyError, ValueError):
+        operation, _parameters = router.match(Request({**environ, "wsgi.input": io.BytesIO()}))
+    except (HTTPException, KeyError, ValueError):
         return ""
     return str(operation.name)
 
@@ -85,9 +86,8 @@ def _rest_action(service: str, environ: dict[str, Any]) -> str:
 def _router(service: str) -> Any:
     from botocore.exceptions import UnknownServiceError
     from moto.core.routing import get_service_router
-    from moto.core.utils import get_service_model
 
     try:
-        return get_service_router(get_service_model(service))
+        return get_service_router(service)
     except (UnknownServiceError, ValueError, OSError):
         return None

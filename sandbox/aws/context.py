@@ -12,6 +12,11 @@ from .actions import Call
 class _Current(threading.local):
     call: Call | None = None
     terminate: str = ""  # from a fault: the StateReason that this launch's instances die with
+    capacity: int = -1  # from a fault: how many instances this launch can get; -1: as many as it wants
+
+    def form(self, action: str) -> dict[str, str]:
+        """The form parameters, if the thread serves this action; empty when moto calls itself for something else."""
+        return self.call.form if self.call is not None and self.call.action == action else {}
 
 
 CURRENT = _Current()

@@ -10,6 +10,7 @@ A rule is a JSON object:
 ``delay``              seconds to wait before the answer
 ``after_effect``       let the call take effect first, then answer with the error (or drop)
 ``drop``               close the connection without an answer
+``capacity``           RunInstances gets at most so many instances: fewer than MinCount is InsufficientInstanceCapacity
 ``terminate``          RunInstances succeeds; its instances go from pending to terminated with this StateReason ("Code: message")
 """
 
@@ -47,6 +48,7 @@ class Fault:
     after_effect: bool = False
     drop: bool = False
     terminate: str = ""
+    capacity: int = -1
     seen: int = field(default=0, compare=False)
 
     @classmethod

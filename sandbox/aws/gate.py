@@ -72,22 +72,22 @@ class Gate:
                     "seconds": round(time.monotonic() - begun, 4), "from": environ.get("REMOTE_ADDR", ""),
                 })
 
-    def _pass(self, call: Call, environ: dict[str, Any], start: Start, terminate: str = "") -> Iterable[bytes]:
-        CURRENT.call, CURRENT.terminate = call, terminate
+    def _pass(self, call: Call, environ: dict[str, Any], start: Start, fault: Fault | None = None) -> Iterable[bytes]:
+        CURRENT.call, CURRENT.terminate, CURRENT.capacity = call, fault.terminate if fault else "", fault.capacity if fault else -1
         try:
             return self._application(environ, start)
         finally:
-            CURRENT.call, CURRENT.terminate = None, ""
+            CURRENT.call, CURRENT.terminate, CURRENT.capacity = None, "", -1
 
     def _faulty(self, fault: Fault, call: Call, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         fails = bool(fault.code or fault.drop)
         if fault.after_effect and fails:
-            for _chunk in self._pass(call, environ, lambda *_a, **_n: None, fault.terminate):
+            for _chunk in self._pass(call, environ, lambda *_a, **_n: None, fault):
                 pass
         if fault.delay:
             time.sleep(fault.delay)
         if not fails:
-            return self._pass(call, environ, start, fault.terminate)
+            return self._pass(call, environ, start, fault)
         if fault.drop:
             return _hang_up(environ)
         return _answer(start, *error_answer(call.service, fault.code, fault.message, fault.status))

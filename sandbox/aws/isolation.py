@@ -31,9 +31,6 @@ def quarantine(environment: MutableMapping[str, str] = os.environ) -> None:
         "BOTO_CONFIG": os.devnull,
         "MOTO_ACCOUNT_ID": ACCOUNT,
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-        "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
-        "MOTO_ENABLE_AMI_VALIDATION": "true",
-        "MOTO_ENABLE_KEYPAIR_VALIDATION": "",
     })
 
 

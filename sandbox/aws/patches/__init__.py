@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("images", "public_parameters", "launch", "launch_checks", "lifecycle", "client_token")
 
 
 def apply(without: Collection[str] = ()) -> list[str]:

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instances take their time: pending before running, stopping before stopped, shutting-down before terminated; some launches die.
+
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html; a launch that was accepted and could not be completed goes from
+pending to terminated with a StateReason (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html). Stopping, starting or
+rebooting an instance that is in no state for it is IncorrectInstanceState.
+moto: every change is immediate and allowed.
+
+Also counts boots (``boot_generation``), which the hosts follow.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..context import CURRENT
+from ..timing import TIMING
+
+CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+#: What moto sets → (what it is at first, which of the delays leads to it).
+ON_THE_WAY = {"running": ("pending", "pending"), "stopped": ("stopping", "stopping"), "terminated": ("shutting-down", "shutting_down")}
+
+
+class TimedState:
+    """Stands in for moto's InstanceState: has ``name`` and ``code``, and moves on by the clock."""
+
+    def __init__(self) -> None:
+        self._now = "pending"
+        self._then = "pending"
+        self._due = 0.0
+
+    @property
+    def name(self) -> str:
+        if self._now != self._then and time.monotonic() >= self._due:
+            self._now = self._then
+        return self._now
+
+    @name.setter
+    def name(self, wanted: str) -> None:
+        current = self.name
+        if wanted == current or (wanted == self._then and wanted != current):
+            return
+        first, delay = ON_THE_WAY[wanted]
+        seconds = getattr(TIMING, delay)
+        self._now, self._then = (first, wanted) if seconds else (wanted, wanted)
+        self._due = time.monotonic() + seconds
+
+    @property
+    def code(self) -> int:
+        return CODES[self.name]
+
+    @code.setter
+    def code(self, _value: int) -> None:
+        """moto sets name and code; the code follows from the name."""
+
+    def __copy__(self) -> Any:
+        from moto.ec2.models.instances import InstanceState
+
+        return InstanceState(self.name, self.code)
+
+    def die(self) -> None:
+        """Pending now, terminated once the time of a launch is over."""
+        self._now, self._then, self._due = "pending", "terminated", time.monotonic() + TIMING.pending
+
+
+def apply() -> None:
+    from moto.ec2.models.instances import Instance, InstanceBackend
+
+    _patch_state(Instance)
+    _patch_changes(Instance)
+    _patch_launch(InstanceBackend)
+
+
+def _patch_state(instance_class: Any) -> None:
+    def get(self: Any) -> TimedState:
+        return self.__dict__["sandbox_state"]
+
+    def put(self: Any, state: Any) -> None:
+        timed = self.__dict__.setdefault("sandbox_state", TimedState())
+        timed.name = state.name
+
+    def get_reason(self: Any) -> Any:
+        from moto.ec2.models.instances import StateReason
+
+        last = self.__dict__.get("sandbox_last_words")
+        if last is not None:  # its cause shows when it is dead, not before
+            return last if self._state.name == "terminated" else StateReason("pending", "pending")
+        return self.__dict__["sandbox_reason"]
+
+    def put_reason(self: Any, reason: Any) -> None:
+        self.__dict__["sandbox_reason"] = reason
+
+    instance_class._state = property(get, put)
+    instance_class.state_reason = property(get_reason, put_reason)
+    instance_class.boot_generation = 1
+
+
+def _patch_changes(instance_class: Any) -> None:
+    from moto.ec2.exceptions import EC2ClientError
+
+    def allow(instance: Any, verb: str, states: set[str]) -> None:
+        if instance._state.name not in states:
+            raise EC2ClientError("IncorrectInstanceState", (
+                f"The instance '{instance.id}' is not in a state from which it can be {verb}: it is {instance._state.name}."))
+
+    start, stop, reboot, terminate = instance_class.start, instance_class.stop, instance_class.reboot, instance_class.terminate
+
+    def patched_start(self: Any) -> Any:
+        allow(self, "started", {"stopped", "running", "pending"})
+        if self._state.name == "stopped":
+            self.boot_generation += 1
+        return start(self)
+
+    def patched_stop(self: Any) -> Any:
+        allow(self, "stopped", {"running", "stopping", "stopped"})
+        return stop(self)
+
+    def patched_reboot(self: Any) -> None:
+        allow(self, "rebooted", {"running"})
+        self.boot_generation += 1
+        reboot(self)
+
+    def patched_terminate(self: Any) -> Any:
+        if self._state.name in ("shutting-down", "terminated"):  # again is no error and has no effect
+            from moto.ec2.models.instances import InstanceState
+
+            return InstanceState(self._state.name, self._state.code)
+        return terminate(self)
+
+    instance_class.start, instance_class.stop, instance_class.reboot, instance_class.terminate = (
+        patched_start, patched_stop, patched_reboot, patched_terminate)
+
+
+def _patch_launch(backend_class: Any) -> None:
+    from moto.ec2.models.instances import StateReason
+
+    original = backend_class.run_instances
+
+    def run_instances(self: Any, *arguments: Any, **options: Any) -> Any:
+        reservation = original(self, *arguments, **options)
+        if CURRENT.terminate:
+            code, _, message = CURRENT.terminate.partition(": ")
+            for instance in reservation.instances:
+                instance.terminate()
+                instance._state.die()
+                instance.__dict__["sandbox_last_words"] = StateReason(f"{code}: {message or code}", code)
+        return reservation
+
+    backend_class.run_instances = run_instances
