@@ -1,0 +1,110 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pools section of a stack."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  pools:
+    description:
+      - Groups of identical EC2 instances, described by what they must offer or by instance type.
+      - Pools need O(network) and O(key).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the pool. Its hosts are called C(<pool>-0), C(<pool>-1) and so on.
+        type: str
+        required: true
+      count:
+        description: Number of instances. A stopped instance counts and is not started.
+        type: int
+        default: 1
+      gpu:
+        description: What each instance must offer. Exactly one of O(pools[].gpu) and O(pools[].instance_types) is needed.
+        type: dict
+        suboptions:
+          models:
+            description: Models that will do, for example V(a10g) or V(h100). Left out, any model of x86 machines will do.
+            type: list
+            elements: str
+          count:
+            description: Whole GPUs per instance.
+            type: int
+            default: 1
+          memory_gib:
+            description: Nominal memory of one GPU, for example V(24), V(40) or V(80).
+            type: int
+      instance_types:
+        description: Types that will do, in the order in which they are tried.
+        type: list
+        elements: str
+      image:
+        description: The image for new instances. Exactly one of O(pools[].image.id), O(pools[].image.ssm), or owner with name.
+        type: dict
+        required: true
+        suboptions:
+          id:
+            description: Id of an AMI.
+            type: str
+          ssm:
+            description: Path of the SSM parameter that holds the id of an AMI.
+            type: str
+          owner:
+            description: Account id or alias of the owner of the AMI that O(pools[].image.name) finds.
+            type: str
+          name:
+            description: Name of an AMI, with wildcards; the newest match is taken.
+            type: str
+      disk:
+        description: The root volume. It is always encrypted.
+        type: dict
+        suboptions:
+          gib:
+            description: Size in GiB.
+            type: int
+            default: 100
+          type:
+            description: Type of the volume.
+            type: str
+            choices: [gp3, gp2]
+            default: gp3
+          iops:
+            description: IOPS of a gp3 volume, 3000 to 80000 and at most 500 for each GiB. Left out, EC2 gives 3000.
+            type: int
+          throughput:
+            description: MiB/s of a gp3 volume, 125 to 2000 and at most a quarter of its IOPS. Left out, EC2 gives 125.
+            type: int
+          kms_key:
+            description: KMS key that encrypts the volume. Left out, the account's default key does.
+            type: str
+      zones:
+        description: Zones that the pool may use. Left out, it may use all of the network.
+        type: list
+        elements: str
+      spread:
+        description: Whether instances are spread over the zones. Otherwise all are in one.
+        type: bool
+        default: true
+      ssh_user:
+        description: The image's login user.
+        type: str
+        default: admin
+      user_data:
+        description: Script or cloud-config that instances get at launch, up to 16 KiB.
+        type: str
+      user_data_file:
+        description: File on the controller with the user data, found like any file of the play.
+        type: path
+      termination_protection:
+        description: Whether EC2 refuses to terminate the instances. The collection then refuses too.
+        type: bool
+        default: false
+      tags:
+        description: Tags for this pool's instances and volumes, beside those of the stack.
+        type: dict
+"""
