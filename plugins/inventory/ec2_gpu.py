@@ -36,8 +36,8 @@ options:
     elements: str
     default: []
     env:
-      - name: AWS_REGION
       - name: AWS_DEFAULT_REGION
+      - name: AWS_REGION
   stack:
     description: List only hosts of this stack.
     type: str
@@ -123,7 +123,8 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.client import Connection, InventoryError, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.client import Connection, read_instances
 from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.hosts import TAG, Host, Wish, group_priority, hosts_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.ssh import SshOptions
 
@@ -197,8 +198,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 pass
         try:
             records = read_instances(self._connection(), self._regions(), self._filters())
-        except InventoryError as error:
-            raise AnsibleParserError(str(error)) from error
+        except StackError as error:
+            raise AnsibleParserError(str(error)) from None  # its cause says nothing more
         if keeps:
             self._cache[key] = records
         return records
