@@ -50,7 +50,7 @@ def _own(section: Mapping[str, Any], region: str, problems: Problems) -> None:
     if cidr is not None:
         _usable(cidr, problems)
     _apart(cidr, section["avoid_cidrs"], problems)
-    if zones is not None and count is not None:
+    if zones and count is not None:
         problems.add("network.zone_names", zones, "network.zone_count is given too, and only one of them is possible", "Keep one of them")
     elif not zones and count is None and not problems.at("network.zone_count") and not problems.at("network.zone_names"):
         problems.add("network.zone_count", MISSING, "one of zone_count and zone_names is needed", "Write zone_count: 2 for two zones of AWS's choice")
