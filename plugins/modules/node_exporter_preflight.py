@@ -1,0 +1,319 @@
+#!/usr/bin/python
+# Copyright (c) 2026 mlinfra.hosts contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_exporter_preflight
+short_description: Check on a host what node_exporter needs there, and read what is installed
+version_added: 0.1.0
+description:
+  - Reads once, in one transfer, all that role P(mlinfra.hosts.node_exporter#role) decides by on a host.
+  - Fails with every problem found, before anything is changed. It changes nothing itself.
+  - Wants root, or it cannot tell which process holds a port.
+author:
+  - mlinfra.hosts contributors
+attributes:
+  check_mode:
+    support: full
+    description: Reads only, so it does the same in check mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+options:
+  source:
+    description: Where the exporter comes from.
+    type: str
+    choices: [package, release]
+    required: true
+  version:
+    description: The wished release, with O(source=release).
+    type: str
+  release_url:
+    description: Base URL of the releases, with O(source=release).
+    type: str
+  sha256:
+    description: Checksum of the release's tarball by architecture (V(amd64), V(arm64)), with O(source=release).
+    type: dict
+  architecture:
+    description: This host's architecture as release file names have it.
+    type: str
+    default: amd64
+  binary:
+    description: Path of the exporter's program.
+    type: path
+    required: true
+  unit:
+    description: Name of the exporter's systemd service, whose own socket is no conflict.
+    type: str
+    required: true
+  user:
+    description: User that the service runs as. Its primary group has the same name.
+    type: str
+    required: true
+  groups:
+    description: Further groups of the service.
+    type: list
+    elements: str
+    default: []
+  listen_address:
+    description: Address that the exporter shall listen on.
+    type: str
+    required: true
+  port:
+    description: TCP port that the exporter shall listen on.
+    type: int
+    required: true
+  collectors_enabled:
+    description: Collectors that shall run besides the defaults.
+    type: list
+    elements: str
+    default: []
+  collectors_disabled:
+    description: Collectors of the defaults that shall not run.
+    type: list
+    elements: str
+    default: []
+  textfile_directory:
+    description: Folder of the textfile collector.
+    type: str
+  cert_file:
+    description: Certificate on the host that the service shall read.
+    type: str
+  key_file:
+    description: Private key on the host that the service shall read.
+    type: str
+  web_config:
+    description: The exporter's web configuration file, whose presence is read.
+    type: path
+  directories:
+    description: Folders that shall be there; RV(directories) names those that are not as wished.
+    type: list
+    elements: dict
+    default: []
+    options:
+      path:
+        description: Path of the folder.
+        type: str
+        required: true
+      owner:
+        description: Its owner.
+        type: str
+        required: true
+      group:
+        description: Its group.
+        type: str
+        required: true
+      mode:
+        description: Its mode, as four octal digits.
+        type: str
+        required: true
+"""
+
+EXAMPLES = r"""
+- name: See whether the distribution's node_exporter can listen on port 9100
+  mlinfra.hosts.node_exporter_preflight:
+    source: package
+    binary: /usr/bin/prometheus-node-exporter
+    unit: prometheus-node-exporter.service
+    user: node_exporter
+    listen_address: 0.0.0.0
+    port: 9100
+  become: true
+"""
+
+RETURN = r"""
+version:
+  description: Version of the installed exporter; null when there is none.
+  returned: success
+  type: str
+  sample: 1.9.0
+installed:
+  description: Whether that is the wished one, so that nothing is to be installed.
+  returned: success
+  type: bool
+unit_file:
+  description: Where systemd finds the unit; null when it is not there.
+  returned: success
+  type: str
+  sample: /usr/lib/systemd/system/prometheus-node-exporter.service
+user_ready:
+  description: Whether the service's user and its group are there.
+  returned: success
+  type: bool
+collectors:
+  description: Collectors that the installed exporter knows, each with whether it runs by default.
+  returned: success
+  type: dict
+  sample: {cpu: true, systemd: false}
+web_config:
+  description: Whether O(web_config) is there.
+  returned: success
+  type: bool
+listeners:
+  description: What listens on the wished port, on any address.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{address: 0.0.0.0, port: 9100, pid: 312, command: nginx, unit: nginx.service}]
+directories:
+  description: Those of O(directories) that are missing, or have another owner, group or mode.
+  returned: success
+  type: list
+  elements: dict
+problems:
+  description: Everything that is in the way, when there is something.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+import grp
+import os
+import pwd
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, listeners, preflight
+
+UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+
+ARGUMENTS = {
+    "source": {"type": "str", "choices": ["package", "release"], "required": True},
+    "version": {"type": "str"},
+    "release_url": {"type": "str"},
+    "sha256": {"type": "dict"},
+    "architecture": {"type": "str", "default": "amd64"},
+    "binary": {"type": "path", "required": True},
+    "unit": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "groups": {"type": "list", "elements": "str", "default": []},
+    "listen_address": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "collectors_enabled": {"type": "list", "elements": "str", "default": []},
+    "collectors_disabled": {"type": "list", "elements": "str", "default": []},
+    "textfile_directory": {"type": "str"},
+    "cert_file": {"type": "str"},
+    "key_file": {"type": "str", "no_log": False},
+    "web_config": {"type": "path"},
+    "directories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {name: {"type": "str", "required": True} for name in ("path", "owner", "group", "mode")},
+    },
+}
+
+
+def name_of(lookup, number):
+    """Name of a user or group id, or the number as text when it has none."""
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def ids(user, groups):
+    """(uid, {gids}) that the service will have; (None, gids of the groups that exist) before the user is there."""
+    gids = {entry.gr_gid for entry in grp.getgrall() if entry.gr_name in groups}
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        return None, gids
+    return account.pw_uid, gids | set(os.getgrouplist(user, account.pw_gid))
+
+
+def allows(status, uid, gids, bit):
+    """Whether the mode lets this user do what `bit` (4 read, 1 enter) says, by the class that applies to it (POSIX)."""
+    if status.st_uid == uid:
+        return bool(status.st_mode >> 6 & bit)
+    if status.st_gid in gids:
+        return bool(status.st_mode >> 3 & bit)
+    return bool(status.st_mode & bit)
+
+
+def look_at_file(path, uid, gids):
+    """{exists, readable, mode, owner, group} of a file that the service's user shall read."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return {"exists": False, "readable": False, "mode": None, "owner": None, "group": None}
+    parent, reachable = os.path.dirname(os.path.realpath(path)), True
+    while parent != "/":
+        reachable = reachable and allows(os.stat(parent), uid, gids, 1)
+        parent = os.path.dirname(parent)
+    return {
+        "exists": stat.S_ISREG(status.st_mode),
+        "readable": reachable and allows(status, uid, gids, 4),
+        "mode": "%04o" % stat.S_IMODE(status.st_mode),
+        "owner": name_of(pwd.getpwuid, status.st_uid),
+        "group": name_of(grp.getgrgid, status.st_gid),
+    }
+
+
+def as_wished(folder):
+    """Whether the folder is there with its owner, group and mode."""
+    try:
+        status = os.stat(folder["path"])
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(status.st_mode)
+        and name_of(pwd.getpwuid, status.st_uid) == folder["owner"]
+        and name_of(grp.getgrgid, status.st_gid) == folder["group"]
+        and stat.S_IMODE(status.st_mode) == int(folder["mode"], 8)
+    )
+
+
+def user_ready(user):
+    """Whether the user exists with a primary group of its own name."""
+    try:
+        return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name == user
+    except KeyError:
+        return False
+
+
+def output_of(module, binary, argument):
+    """What the program prints (older releases print their version to stderr)."""
+    unused, out, err = module.run_command([binary, argument])
+    return out + err
+
+
+def look(module):
+    """Everything that preflight.host_problems wants to know, and what the role decides by."""
+    wish = module.params
+    there = os.access(wish["binary"], os.X_OK)
+    uid, gids = ids(wish["user"], wish["groups"])
+    units = [os.path.join(folder, wish["unit"]) for folder in UNIT_FOLDERS]
+    return {
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "version": collectors.parse_version(output_of(module, wish["binary"], "--version")) if there else None,
+        "collectors": collectors.parse_help(output_of(module, wish["binary"], "--help")) if there else {},
+        "unit_file": next((unit for unit in units if os.path.exists(unit)), None),
+        "user_ready": user_ready(wish["user"]),
+        "web_config": bool(wish["web_config"]) and os.path.exists(wish["web_config"]),
+        "listeners": listeners.listening(wish["port"]),
+        "files": {path: look_at_file(path, uid, gids) for unused, path in preflight.files(wish)},
+        "directories": [folder for folder in wish["directories"] if not as_wished(folder)],
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    problems = preflight.input_problems(module.params)
+    if not problems:
+        seen = look(module)
+        problems = preflight.host_problems(module.params, seen)
+    if problems:
+        module.fail_json(msg="\n".join(problems), problems=problems)
+    module.exit_json(
+        changed=False,
+        installed=preflight.stays(module.params, seen),
+        **{key: seen[key] for key in ("version", "collectors", "unit_file", "user_ready", "web_config", "listeners", "directories")}
+    )
+
+
+if __name__ == "__main__":
+    main()
