@@ -26,6 +26,18 @@ GRACE = 15.0
 INIT = "/usr/lib/mlinfra/init"
 LIMIT = 20000  # as testing showed: podman lowers its own hard limits on the way, and crun cannot go above those
 
+# Locks in files, for /dev/shm/libpod_lock would outlive us and is shared with the machine's own podman.
+CONFIGURATION = """\
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+runtime = "crun"
+volume_path = "{state}/volumes"
+[network]
+network_config_dir = "{state}/networks"
+"""
+
 
 def limits() -> list[str]:
     """Files and processes as many as this machine allows: crun fails when it is asked for more (podman's default may be more)."""
@@ -42,10 +54,12 @@ class Engine:
 
     def __init__(self, name: str, state: Path, run_dir: Path) -> None:
         self._name = name
-        self._runroot = run_dir / "podman"
+        # A configuration of our own: nothing of the machine's (or the user's) podman is read, nothing of ours is left outside.
+        self._configuration = state / "containers.conf"
+        self._configuration.write_text(CONFIGURATION.format(state=state), encoding="utf-8")
         self._base = [
-            "podman", "--root", str(state / "podman"), "--runroot", str(self._runroot), "--tmpdir", str(run_dir / "libpod"),
-            "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", "crun", "--storage-driver", "vfs", "--log-level", "error",
+            "env", f"CONTAINERS_CONF={self._configuration}", "podman", "--root", str(state / "podman"), "--runroot", str(run_dir / "podman"),
+            "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={run_dir}/crun", "--log-level", "error",
         ]  # fmt: skip
 
     def container(self, instance_id: str) -> str:

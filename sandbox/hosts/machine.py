@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import files
+from sandbox import files, lock
 from sandbox.paths import STATE_BASE
 
 # fs.inotify: a booted systemd takes about a dozen instances; with the usual 128 the tenth host does not boot.
@@ -21,17 +18,9 @@ def _file(name: str) -> Path:
     return Path("/proc/sys") / name.replace(".", "/")
 
 
-@contextmanager
-def locked() -> Iterator[None]:
-    STATE_BASE.mkdir(parents=True, exist_ok=True)
-    with open(STATE_BASE / ".lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def raise_settings(sandbox: str) -> None:
     """Note the old values first, then raise what is too low."""
-    with locked():
+    with lock.folder(STATE_BASE):
         record = files.read_json(RECORD, {"old": {}, "users": []})
         for name, value in WANTED.items():
             now = int(_file(name).read_text(encoding="ascii"))
@@ -46,7 +35,7 @@ def raise_settings(sandbox: str) -> None:
 
 def restore_settings(sandbox: str) -> None:
     """Give the old values back when no other sandbox is left. Values that somebody else changed since stay."""
-    with locked():
+    with lock.folder(STATE_BASE):
         record = files.read_json(RECORD)
         if record is None:
             return

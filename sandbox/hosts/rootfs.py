@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Callable
@@ -17,6 +19,7 @@ from sandbox.hosts import apt_sources, machine_config
 from sandbox.paths import SandboxError, cache_dir
 
 SUITES = ("bookworm", "trixie")
+PR_SET_PDEATHSIG = 1  # prctl(2)
 GUEST = Path(__file__).parent / "guest"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "udev", "openssh-server", "sudo", "python3", "python3-apt", "ca-certificates",
@@ -91,14 +94,14 @@ def build(suite: str, say: Callable[[str], None]) -> Path:
         partial = target.parent / f".partial-{suite}"
         _delete(partial)
         say(f"building the {suite} root file system from the machine's own mirror (about a minute, once)")
-        _bootstrap(suite, mirrors, config, partial, target.parent / f"{suite}.log")
+        _bootstrap(suite, mirrors, config, partial, lock.fileno())
         os.rename(partial, target)
         _prune(target, suite)
     say(f"the {suite} root file system is ready")
     return target
 
 
-def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes], root: Path, log: Path) -> None:
+def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes], root: Path, lock: int) -> None:
     overlay = root.parent / f".files-{suite}"
     _delete(overlay)
     _lay_files(overlay, config)
@@ -107,7 +110,10 @@ def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes
     hook.chmod(0o755)
     keyring = apt_sources.trusted_keyring(mirrors)
     sources = "\n".join(mirrors.lines(suite, str(keyring)))
+    log = root.parent / f"{suite}.log"
     command = [
+        # With namespaces of its own it leaves neither processes nor mounts when it is killed together with us.
+        "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
         "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}",
         "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-exclude=/usr/share/locale/*", "--aptopt=APT::Install-Recommends false",
@@ -120,7 +126,12 @@ def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes
     scratch.mkdir()
     environment = {**os.environ, "TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"}
     with open(log, "wb") as out:
-        code = subprocess.run(command, input=sources.encode(), stdout=out, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+        # It inherits the lock: whoever comes next waits until the last of its processes has gone.
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment, pass_fds=(lock,), preexec_fn=_die_with_parent
+        )
+        child.communicate(sources.encode())
+        code = child.returncode
     if code:
         tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         raise SandboxError(f"mmdebstrap of {suite} ended with {code}: {''.join(tail)} See {log}, mend what it names and run it again.")
@@ -130,6 +141,10 @@ def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes
     _delete(overlay)
     _delete(scratch)
     hook.unlink()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _lay_files(root: Path, config: dict[str, bytes]) -> None:

@@ -20,10 +20,14 @@ def handle(state: Path) -> Path:
     return state / "ns" / "mnt"
 
 
+def exists(state: Path) -> bool:
+    return str(handle(state)) in _mounted()
+
+
 def ensure(state: Path) -> None:
     """Make the namespace unless it is there."""
     keeper = handle(state)
-    if str(keeper) in _mounted():
+    if exists(state):
         return
     keeper.parent.mkdir(parents=True, exist_ok=True)
     # A mount namespace can only be kept on a private mount.
