@@ -1,0 +1,74 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: plan_table
+short_description: A plan as lines for people
+version_added: 0.1.0
+author:
+  - mlinfra.hosts contributors (@mlinfra)
+description:
+  - Turns the result of M(mlinfra.hosts.aws_stack) into a few aligned lines. What is kept is counted and not listed.
+positional: _input
+options:
+  _input:
+    description: What M(mlinfra.hosts.aws_stack) returned.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the plan
+  ansible.builtin.debug:
+    msg: "{{ aws_stack_result | mlinfra.hosts.plan_table }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A line on the whole, a line for each change and one with the plan's id.
+  type: list
+  elements: str
+  sample:
+    - "Account 123456789012, us-east-1: 1 to create, 1 to update, 11 to keep"
+    - "create  bucket    artifacts  does not exist"
+    - "update  instance  train-0    tags differ"
+    - "plan_id 3f6c1d0a9b7e4c55"
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+# what needs the reader's eye comes first
+_ORDER = ("blocked", "foreign", "delete", "replace", "create", "update")
+
+
+def plan_table(result: Any) -> list[str]:
+    if not isinstance(result, Mapping) or not isinstance(result.get("plan"), list):
+        raise AnsibleFilterError("plan_table wants the result of mlinfra.hosts.aws_stack, which has a plan. Register it and pass all of it.")
+    shown = [change for change in result["plan"] if change["action"] != "keep"]
+    shown.sort(key=lambda change: _ORDER.index(change["action"]) if change["action"] in _ORDER[:2] else len(_ORDER))
+    rows = [(change["action"], change["kind"], str(change["name"]), " ".join(str(change.get("reason") or "").split())) for change in shown]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
+    return [_headline(result, bool(rows)), *lines, f"plan_id {result['plan_id']}"]
+
+
+def _headline(result: Mapping, changes: bool) -> str:
+    counts = result.get("summary") or {}
+    parts = [f"{counts[action]} {_verb(action)}" for action in (*_ORDER, "keep") if counts.get(action)]
+    whole = ", ".join(parts) if parts else "nothing there"
+    return f"Account {result['account_id']}, {result['region']}: {'' if changes else 'nothing to change, '}{whole}"
+
+
+def _verb(action: str) -> str:
+    return action if action in ("blocked", "foreign") else f"to {action}"
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"plan_table": plan_table}
