@@ -28,6 +28,7 @@ from .actions import Call, call_of
 from .context import CURRENT
 from .faults import Fault, Faults, error_answer
 from .timing import TIMING
+from .visibility import Visibility
 
 Start = Callable[..., Any]
 LOG_LENGTH = 20000
@@ -40,6 +41,7 @@ class Gate:
         self._facts = facts
         self._lock = threading.Lock()
         self.faults = Faults()
+        self._visibility = Visibility()
         self._log: collections.deque[dict[str, Any]] = collections.deque(maxlen=LOG_LENGTH)
         self._by_action: collections.Counter[str] = collections.Counter()
         self._by_key: collections.Counter[str] = collections.Counter()
@@ -62,7 +64,12 @@ class Gate:
             return start(line, *arguments, **named)
 
         try:
-            return self._faulty(fault, call, environ, watched) if fault else self._pass(call, environ, watched)
+            if fault:
+                return self._faulty(fault, call, environ, watched)
+            hidden = self._visibility.hidden(call)
+            if hidden:
+                return _answer(watched, *error_answer(call.service, *hidden))
+            return self._pass(call, environ, watched)
         finally:
             with self._lock:
                 self._by_action[call.name] += 1
@@ -75,7 +82,11 @@ class Gate:
     def _pass(self, call: Call, environ: dict[str, Any], start: Start, fault: Fault | None = None) -> Iterable[bytes]:
         CURRENT.call, CURRENT.terminate, CURRENT.capacity = call, fault.terminate if fault else "", fault.capacity if fault else -1
         try:
-            return self._application(environ, start)
+            answer = self._application(environ, start)
+            if TIMING.visibility:
+                answer = [b"".join(answer)]
+                self._visibility.note(call, answer[0])
+            return answer
         finally:
             CURRENT.call, CURRENT.terminate, CURRENT.capacity = None, "", -1
 

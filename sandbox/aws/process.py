@@ -28,6 +28,7 @@ class Emulator:
         self._arguments = arguments
         self._start_timeout = start_timeout
         self._stack = contextlib.ExitStack()
+        self._clients: dict[tuple[str, str, int], Any] = {}
         self.url = ""
         self.pid = 0
 
@@ -99,11 +100,19 @@ class Emulator:
         return boto3.Session(access_key, secret_key, token, REGION, botocore_session=core)
 
     def client(self, service: str, region: str = REGION, attempts: int = 1, session: Any = None) -> Any:
-        """A boto3 client of the emulator; ``attempts`` above 1 lets it retry."""
+        """A boto3 client of the emulator; ``attempts`` above 1 lets it retry. Made once: that takes longer than most calls."""
+        if session is not None:
+            return self._new_client(session, service, region, attempts)
+        asked = (service, region, attempts)
+        if asked not in self._clients:
+            self._clients[asked] = self._new_client(self.session(), service, region, attempts)
+        return self._clients[asked]
+
+    def _new_client(self, session: Any, service: str, region: str, attempts: int) -> Any:
         from botocore.config import Config
 
         config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, connect_timeout=5, read_timeout=60, proxies={})
-        return (session or self.session()).client(service, region_name=region, endpoint_url=self.url, config=config)
+        return session.client(service, region_name=region, endpoint_url=self.url, config=config)
 
     def environment(self, base: dict[str, str] | None = None) -> dict[str, str]:
         """Variables of a child process that is to use this emulator and nothing else."""

@@ -11,7 +11,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection
 
-NAMES: tuple[str, ...] = ("images", "public_parameters", "launch", "launch_checks", "lifecycle", "client_token")
+NAMES: tuple[str, ...] = (
+    "error_status", "images", "public_parameters", "bucket_defaults", "bucket_ownership", "bucket_lifecycle", "network_dependencies",
+    "profile_propagation", "volumes", "interfaces", "metadata_options", "termination_protection", "launch", "launch_checks", "lifecycle",
+    "client_token",
+)
 
 
 def apply(without: Collection[str] = ()) -> list[str]:

@@ -82,12 +82,11 @@ def _patch_state(instance_class: Any) -> None:
         timed.name = state.name
 
     def get_reason(self: Any) -> Any:
-        from moto.ec2.models.instances import StateReason
-
         last = self.__dict__.get("sandbox_last_words")
         if last is not None:  # its cause shows when it is dead, not before
-            return last if self._state.name == "terminated" else StateReason("pending", "pending")
-        return self.__dict__["sandbox_reason"]
+            return last if self._state.name == "terminated" else None
+        reason = self.__dict__["sandbox_reason"]
+        return reason if reason.code else None  # AWS leaves it out when there is none
 
     def put_reason(self: Any, reason: Any) -> None:
         self.__dict__["sandbox_reason"] = reason
@@ -146,6 +145,7 @@ def _patch_launch(backend_class: Any) -> None:
                 instance.terminate()
                 instance._state.die()
                 instance.__dict__["sandbox_last_words"] = StateReason(f"{code}: {message or code}", code)
+                instance._reason = ""
         return reservation
 
     backend_class.run_instances = run_instances
