@@ -9,6 +9,7 @@ process by SIGHUP for a restart and by SIGINT for power off or halt (pid_namespa
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -55,11 +56,12 @@ class Engine:
     def __init__(self, name: str, state: Path, run_dir: Path) -> None:
         self._name = name
         # A configuration of our own: nothing of the machine's (or the user's) podman is read, nothing of ours is left outside.
+        self._crun = run_dir / "crun"
         self._configuration = state / "containers.conf"
         self._configuration.write_text(CONFIGURATION.format(state=state), encoding="utf-8")
         self._base = [
             "env", f"CONTAINERS_CONF={self._configuration}", "podman", "--root", str(state / "podman"), "--runroot", str(run_dir / "podman"),
-            "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={run_dir}/crun", "--log-level", "error",
+            "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={self._crun}", "--log-level", "error",
         ]  # fmt: skip
 
     def container(self, instance_id: str) -> str:
@@ -70,12 +72,14 @@ class Engine:
 
         :raises SandboxError: the container did not start.
         """
-        pid_file = folder / "pid"
+        pid_file, id_file = folder / "pid", folder / "container"
+        self._forget_runtime(id_file)
         pid_file.unlink(missing_ok=True)
         volumes = [f"{folder}/pci:/sys/bus/pci:ro"]
         volumes += [f"{folder}/volumes/{Path(volume).name}:{volume}" for volume in disk.VOLUMES]
         command = [
-            *self._base, "run", "--detach", "--replace", "--name", self.container(instance_id), "--hostname", hostname, "--pidfile", str(pid_file),
+            *self._base, "run", "--detach", "--replace", "--name", self.container(instance_id), "--hostname", hostname,
+            "--pidfile", str(pid_file), "--cidfile", str(id_file),
             "--network", f"ns:{namespace}", "--no-hosts", "--dns=none", "--privileged", "--systemd=always", "--cgroupns=private",
             "--cgroup-parent", cgroups.group(self._name), *limits(), "--pids-limit=-1",
             "--log-driver", "k8s-file", "--log-opt", f"path={folder}/console.log", "--log-opt", "max-size=1mb",
@@ -105,5 +109,13 @@ class Engine:
                 return int(code) if status in ("exited", "stopped") else None
             time.sleep(0.1)
 
-    def remove(self, instance_id: str) -> None:
+    def _forget_runtime(self, id_file: Path) -> None:
+        """podman cleans up after an ended container without its --runtime-flag, so what crun noted of it is left to us."""
+        if id_file.is_file():
+            shutil.rmtree(self._crun / id_file.read_text(encoding="ascii").strip(), ignore_errors=True)
+            id_file.unlink()
+
+    def remove(self, instance_id: str, folder: Path) -> None:
+        """Nothing of the container is left, whether it runs or not."""
         attempt([*self._base, "rm", "--force", "--time", "0", self.container(instance_id)], timeout=30)
+        self._forget_runtime(folder / "container")

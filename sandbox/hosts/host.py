@@ -103,7 +103,7 @@ class HostKeeper:
         """Power off; disk, address and metadata service stay."""
         if host.process:
             self._engine.shut_down(host.process, ASK_POWEROFF)
-        self._engine.remove(host.instance_id)
+        self._engine.remove(host.instance_id, self._folder(host.instance_id))
         host.process = None
         self._save(host)
         log.info("%s stopped", host.instance_id)
@@ -122,7 +122,7 @@ class HostKeeper:
         host.removing = True
         self._save(host)
         self._metadata.close(host.instance_id)
-        self._engine.remove(host.instance_id)
+        self._engine.remove(host.instance_id, self._folder(host.instance_id))
         if host.process:
             processes.end(host.process, grace=0.5)
         network.close_host(self._namespace(host.instance_id))
