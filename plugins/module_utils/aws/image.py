@@ -1,0 +1,86 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Finds a pool's image by id, SSM parameter, or owner and name. Only for pools that launch something, or whose plan is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader, unless
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import ImageFacts
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Image, Pool
+
+_NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
+_NO_IMAGE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed")
+
+
+def find_images(reader: Reader, pools: list[Pool]) -> dict[str, ImageFacts]:
+    """Pool name → its image; each distinct image is looked up once.
+
+    :raises StackError: one is not there.
+    """
+    distinct = {pool.image: pool for pool in pools}
+    found = dict(zip(distinct, reader.together(*[lambda pool=pool: _find(reader, pool) for pool in distinct.values()])))
+    for pool in pools:
+        if pool.disk.gib < found[pool.image].root_gib:
+            raise StackError(
+                f"pools.{pool.name}.disk.gib is {pool.disk.gib}: image {found[pool.image].id} needs at least {found[pool.image].root_gib}",
+                f"Use {found[pool.image].root_gib} or more",
+                path=f"pools.{pool.name}.disk.gib",
+            )
+    return {pool.name: found[pool.image] for pool in pools}
+
+
+def _find(reader: Reader, pool: Pool) -> ImageFacts:
+    image, path = pool.image, f"pools.{pool.name}.image"
+    ec2 = reader.client("ec2")
+    if image.owner is not None:
+        listed = reader.pages("ec2", "describe_images", "Images", Owners=[image.owner], Filters=[{"Name": "name", "Values": [image.name]}])
+        listed = [raw for raw in listed if raw.get("State", "available") == "available"]
+        if not listed:
+            raise StackError(f"{path}.name is {image.name}: owner {image.owner} has no such image in {reader.scope.region}", "Check both", path=path)
+        return _facts(max(listed, key=lambda raw: (raw.get("CreationDate", ""), raw["ImageId"])))
+    image_id = image.id or _parameter(reader, image, path)
+    answer = unless(_NO_IMAGE, lambda: ec2.describe_images(ImageIds=[image_id]), {"Images": []})
+    if not answer["Images"]:
+        said = f"{path}.id is {image_id}" if image.id else f"{path}.ssm is {image.ssm}, which names {image_id}"
+        raise StackError(f"{said}: {reader.scope.region} has no such image for this account", "Image ids differ by region: check it, or use ssm", path=path)
+    return _facts(answer["Images"][0])
+
+
+def _parameter(reader: Reader, image: Image, path: str) -> str:
+    try:
+        return reader.client("ssm").get_parameter(Name=image.ssm)["Parameter"]["Value"]
+    except Exception as error:
+        if code_of(error) in _NO_PARAMETER:
+            text = f"{path}.ssm is {image.ssm}: {reader.scope.region} has no such parameter"
+            raise StackError(text, "Check its name with aws ssm get-parameters-by-path", path=path) from error
+        raise
+
+
+def _facts(raw: dict[str, Any]) -> ImageFacts:
+    root = raw.get("RootDeviceName") or "/dev/xvda"
+    sizes = [one.get("Ebs", {}).get("VolumeSize", 0) for one in raw.get("BlockDeviceMappings", []) if one.get("DeviceName") == root]
+    return ImageFacts(raw["ImageId"], raw.get("Name", ""), root, int(sizes[0] or 0) if sizes else 0, raw.get("Architecture", "x86_64"))
+
+
+def find_offers(reader: Reader, types: list[str]) -> dict[str, tuple[str, ...]]:
+    """Instance type → zones of the region that offer it."""
+    listed = reader.pages(
+        "ec2",
+        "describe_instance_type_offerings",
+        "InstanceTypeOfferings",
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": sorted(set(types))}],
+    )
+    zones: dict[str, list[str]] = {name: [] for name in types}
+    for raw in listed:
+        zones.setdefault(raw["InstanceType"], []).append(raw["Location"])
+    return {name: tuple(sorted(there)) for name, there in zones.items()}
+
+
+def find_zones(reader: Reader) -> tuple[str, ...]:
+    """The region's availability zones that this account can use (no local or wavelength zones)."""
+    filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
+    return tuple(sorted(raw["ZoneName"] for raw in reader.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]))

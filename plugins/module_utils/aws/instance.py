@@ -1,0 +1,176 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The instances of the pools, one resource per slot: ``train-0``, ``train-1`` …
+
+An instance knows its slot by the tag of its launch (``mlinfra:slots``, ranges) and its index in that launch, so that one request can launch many.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import ENDED, Launching, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import groups_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, claims, owner_tags, to_dict, to_list, token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Pool
+
+HOP_LIMIT = 2  # a container's answer takes one hop more
+
+
+class Instance(Ec2Kind):
+    name = "instance"
+    section = "pools"
+    batched = True
+    needs = ("subnet", "security_group", "route_table", "internet_gateway", "nat_gateway", "endpoint", "key_pair", "instance_profile", "bucket", "repository")
+
+    def observe(self, reader: Reader) -> list[Found]:
+        raws = [raw for one in reader.pages("ec2", "describe_instances", "Reservations", Filters=reader.filters()) for raw in one["Instances"]]
+        prefix = token_prefix(reader.scope, reader.account_id)
+        found = []
+        taken: set[str] = set()
+        for raw in sorted(raws, key=lambda raw: (str(raw.get("LaunchTime", "")), raw["InstanceId"])):
+            one = _found(raw, prefix, claims(to_dict(raw.get("Tags")), reader.scope, self.name))
+            if one.owned and one.name in taken:
+                one.facts["slot"], one.name = None, f"{one.name} ({one.id})"
+            elif one.owned:
+                taken.add(one.name)
+            found.append(one)
+        return found
+
+    def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
+        wishes = []
+        for pool in intent.stack.pools or ():
+            wishes.extend(self._present(pool, intent, seen))
+            slots = placing.missing(pool, seen)
+            if slots:
+                wishes.extend(self._new(pool, slots, intent, seen))
+        return wishes
+
+    def _tags(self, pool: Pool, intent: Intent, found: dict[str, str]) -> dict[str, str]:
+        network = intent.stack.network
+        tags = {**pool.tags, **owner_tags(intent.scope, self.name, pool.name, label(intent.scope, pool.name))}
+        if network is None:  # how hosts are reached is the network's to say: what a host's tags say of it stays
+            kept = {key: found[key] for key in ("mlinfra:access", "mlinfra:bastion") if key in found}
+            return {**tags, **launch.access_tags(Access(), pool), **kept}
+        return {**tags, **launch.access_tags(network.access, pool)}
+
+    def _present(self, pool: Pool, intent: Intent, seen: Observed) -> list[Wish]:
+        wishes = []
+        for slot, found in sorted(placing.alive(pool.name, seen).items()):
+            if slot < pool.count:
+                state = {"http_tokens": "required", "hop_limit": HOP_LIMIT}
+                tags = self._tags(pool, intent, found.tags)
+                wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, {"pool": pool}, path=f"pools.{pool.name}"))
+        return wishes
+
+    def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed) -> list[Wish]:
+        chosen = placing.offer(pool, intent, seen)
+        image = seen.images[pool.name]
+        wishes = []
+        for slot in slots:
+            place = placing.place_of(slot, chosen)
+            state = {
+                "instance_type": chosen.instance_type,
+                "image_id": image.id,
+                "zone": place.zone,
+                "http_tokens": "required",
+                "hop_limit": HOP_LIMIT,
+            }
+            make = {
+                "pool": pool,
+                "slot": slot,
+                "image": image,
+                "subnet": place.subnet,
+                "groups": groups_of(pool, intent.stack.network, seen),
+                "public_address": placing.public_address(pool, intent, seen),
+                "key": placing.key_name(intent, seen),
+                "profile": placing.profile(intent, seen),
+            }
+            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent, {}), make, path=f"pools.{pool.name}"))
+        return wishes
+
+    def surplus(self, found: Found, intent: Intent) -> bool:
+        """``count`` is the declaration of a pool's size: no ``prune`` is needed to shrink it."""
+        return found.facts["pool"] in [pool.name for pool in intent.stack.pools or ()] and found.facts["slot"] is not None
+
+    def note(self, found: Found, wish: Wish, seen: Observed) -> str:
+        pool = wish.make["pool"]
+        said = [launch.outdated(found.state, pool, seen.images.get(pool.name))]
+        if found.facts["status"] in ("stopping", "stopped"):
+            said.append(f"{found.facts['status']}: it counts as present and is not started")
+        return "; ".join(one for one in said if one)
+
+    def guard(self, found: Found, intent: Intent) -> str:
+        if not found.facts.get("protected"):
+            return ""
+        pool = next((pool for pool in intent.stack.pools or () if pool.name == found.facts["pool"]), None)
+        if (pool is not None and not pool.termination_protection) or {found.facts["pool"], found.name} & set(intent.control.force):
+            return ""
+        return f"{found.id} has termination protection; name its pool in force: [{found.facts['pool']}] to end it all the same"
+
+    def examine(self, reader: Reader, found: Found) -> None:
+        answer = reader.client("ec2").describe_instance_attribute(InstanceId=found.id, Attribute="disableApiTermination")
+        found.facts["protected"] = answer["DisableApiTermination"]["Value"]
+
+    def create_all(self, act: Any, changes: list[Change]) -> None:
+        """Launch all slots of all pools, and return when every instance runs."""
+        Launching(act, changes).run()
+
+    def update(self, act: Any, change: Change) -> None:
+        if change.fields:
+            act.call("ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT)
+        if change.tags:
+            parts = [change.id, *change.found.facts["parts"]]
+            act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))
+            shared = {key: value for key, value in change.tags.items() if key != "mlinfra:kind"}
+            if shared and parts[1:]:
+                act.call("ec2", "create_tags", Resources=parts[1:], Tags=to_list(shared))
+
+    def delete_all(self, act: Any, changes: list[Change]) -> None:
+        """End them with one request, and return when they are gone: what they use cannot be removed before."""
+        ids = [change.id for change in changes]
+        for change in changes:
+            if change.found.facts.get("protected"):
+                act.call("ec2", "modify_instance_attribute", InstanceId=change.id, DisableApiTermination={"Value": False})
+        for start in range(0, len(ids), 1000):
+            act.call("ec2", "terminate_instances", InstanceIds=ids[start : start + 1000])
+
+        def done() -> bool:
+            return all(raw["State"]["Name"] == "terminated" for raw in read_instances(act.reader, ids))
+
+        act.wait(f"ending {len(ids)} instances", done)
+
+
+def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
+    tags = to_dict(raw.get("Tags"))
+    slots = placing.slots_of(tags.get(SLOTS, ""))
+    index = int(raw.get("AmiLaunchIndex", 0) or 0)
+    pool = tags.get(POOL, "")
+    slot = slots[index] if index < len(slots) and pool else None
+    status = raw["State"]["Name"]
+    options = raw.get("MetadataOptions") or {}
+    state = {
+        "instance_type": raw["InstanceType"],
+        "image_id": raw["ImageId"],
+        "zone": raw["Placement"]["AvailabilityZone"],
+        "http_tokens": options.get("HttpTokens", "required"),
+        "hop_limit": options.get("HttpPutResponseHopLimit", HOP_LIMIT),
+    }
+    facts = {
+        "pool": pool,
+        "slot": slot,
+        "slots": slots,
+        "status": status,
+        "private_ip": raw.get("PrivateIpAddress"),
+        "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if one.get("Ebs", {}).get("VolumeId")]
+        + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if one.get("NetworkInterfaceId")],
+    }
+    owned = claimed and raw.get("ClientToken", "").startswith(prefix)
+    name = f"{pool}-{slot}" if slot is not None else raw["InstanceId"]
+    if status in ENDED:
+        facts["ended"], owned = owned, False  # counts as gone; its id keeps a slot's next token from being the same
+    return Found("instance", name, raw["InstanceId"], state, tags, owned, facts=facts)
+

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The RunInstances requests of a plan: one for all slots of a pool that go to one place. Pure.
+
+The ClientToken is a hash over the whole request, the slots, and every instance that these slots ever had: the same wish sent twice is
+the same launch, also by another run, and a slot whose instance has ended gets a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Callable, Optional
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import slots_text
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, specification, token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, ImageFacts, Ref, resolve
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Pool, Scope
+
+
+def batches(changes: Iterable[Change]) -> list[list[Change]]:
+    """The changes that one request can launch together: same pool, type, image and subnet; in order of their slots."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        state = change.wish.state
+        key = json.dumps([change.wish.make["pool"].name, state["instance_type"], state["image_id"], change.wish.make["subnet"]])
+        groups.setdefault(key, []).append(change)
+    return [sorted(group, key=lambda change: change.wish.make["slot"]) for _key, group in sorted(groups.items())]
+
+
+def request(batch: list[Change], ids: Callable[[Ref], Optional[str]]) -> dict[str, Any]:
+    """All parameters of RunInstances except the token.
+
+    :param ids: the id of what a Ref names, which is there by now.
+    """
+    wish = batch[0].wish
+    make, pool = wish.make, wish.make["pool"]
+    slots = [change.wish.make["slot"] for change in batch]
+    interface: dict[str, Any] = {
+        "DeviceIndex": 0,
+        "SubnetId": resolve(make["subnet"], ids),
+        "Groups": resolve(make["groups"], ids),
+        "DeleteOnTermination": True,
+    }
+    if make["public_address"] is not None:
+        interface["AssociatePublicIpAddress"] = make["public_address"]
+    tags = {**wish.tags, SLOTS: slots_text(slots)}
+    params: dict[str, Any] = {
+        "ImageId": wish.state["image_id"],
+        "InstanceType": wish.state["instance_type"],
+        "MinCount": len(batch),
+        "MaxCount": len(batch),
+        "NetworkInterfaces": [interface],
+        "BlockDeviceMappings": [{"DeviceName": make["image"].root_device, "Ebs": _disk(pool)}],
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": wish.state["hop_limit"],
+            "HttpEndpoint": "enabled",
+        },
+        "TagSpecifications": [specification("instance", tags)]
+        + [specification(kind, {**tags, "mlinfra:kind": kind.replace("-", "_")}) for kind in ("volume", "network-interface")],
+    }
+    if pool.termination_protection:
+        params["DisableApiTermination"] = True
+    if make["key"] is not None:
+        params["KeyName"] = resolve(make["key"], ids)
+    if make["profile"] is not None:
+        params["IamInstanceProfile"] = {"Name": resolve(make["profile"], ids)}
+    if pool.user_data:
+        params["UserData"] = pool.user_data
+    return params
+
+
+def _disk(pool: Pool) -> dict[str, Any]:
+    disk = pool.disk
+    ebs: dict[str, Any] = {"VolumeSize": disk.gib, "VolumeType": disk.type, "Encrypted": True, "DeleteOnTermination": True}
+    for key, value in (("Iops", disk.iops), ("Throughput", disk.throughput), ("KmsKeyId", disk.kms_key)):
+        if value is not None:
+            ebs[key] = value
+    return ebs
+
+
+def token(scope: Scope, account_id: str, pool: str, slots: list[int], ended: Iterable[str], params: dict[str, Any]) -> str:
+    """At most 64 characters. ``ended`` are the ids of all instances that these slots had."""
+    parts = [account_id, scope.region, scope.stack, scope.environment, pool, slots_text(slots), sorted(ended), params]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return token_prefix(scope, account_id) + digest[:40]
+
+
+def access_tags(access: Access, pool: Pool) -> dict[str, str]:
+    """What the inventory needs to know to reach the pool's hosts."""
+    tags = {POOL: pool.name, "mlinfra:ssh-user": pool.ssh_user}
+    if access.via != "bastion" or access.bastion_pool == pool.name:
+        return {**tags, "mlinfra:access": "direct"}
+    tags["mlinfra:access"] = "bastion"
+    if access.bastion_pool:
+        tags["mlinfra:bastion"] = access.bastion_pool
+    elif access.bastion_host:
+        tags["mlinfra:bastion"] = f"{access.bastion_user}@{access.bastion_host}" if access.bastion_user else access.bastion_host
+    return tags
+
+
+def outdated(found: dict[str, Any], pool: Pool, image: Optional[ImageFacts]) -> str:
+    """What an instance has that a new one of its pool would not have, or nothing. Information: nothing is replaced for it."""
+    differences = []
+    if found["instance_type"] not in pool.instance_types:
+        differences.append(f"instance_type {found['instance_type']}, now {' or '.join(pool.instance_types)}")
+    wanted = image.id if image is not None else pool.image.id
+    if wanted and wanted != found["image_id"]:
+        differences.append(f"image_id {found['image_id']}, now {wanted}")
+    if pool.zones and found["zone"] not in pool.zones:
+        differences.append(f"zone {found['zone']}, now {' or '.join(pool.zones)}")
+    return f"outdated: {'; '.join(differences)}" if differences else ""

@@ -1,0 +1,126 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""One writer per stack: an SSM parameter that is put without Overwrite, which only one of two runs can do.
+
+Its value says who holds it, since when and until when. An expired lock is taken over by writing the parameter's next version: SSM numbers
+versions one by one, so of two runs that try, only one gets the number after the one that both saw.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, ambiguous, code_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import owner_tags, to_list
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope
+
+MARGIN = 1800  # seconds that a run may take besides waiting for instances
+_POLL = 1.0
+
+
+class Lock:
+    """``with Lock(...)``: held inside."""
+
+    def __init__(self, ssm: Any, scope: Scope, control: Control, owner: str) -> None:
+        self.ssm = ssm
+        self.scope = scope
+        self.control = control
+        self.owner = owner
+        self.run = uuid.uuid4().hex
+        self.waited = False  # another run held it meanwhile, so everything may be different now
+
+    @property
+    def name(self) -> str:
+        return f"/mlinfra/{self.scope.stack}/{self.scope.environment}/lock"
+
+    def __enter__(self) -> Lock:
+        deadline = time.monotonic() + self.control.lock_timeout
+        while not self._take():
+            if time.monotonic() >= deadline:
+                raise self._held()
+            self.waited = True
+            time.sleep(_POLL)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Released also after a failure; a lock that somebody took over meanwhile stays theirs."""
+        try:
+            value, _version = self._read()
+            if value is not None and value.get("run") == self.run:
+                self.ssm.delete_parameter(Name=self.name)
+        except Exception as error:
+            if code_of(error) != "ParameterNotFound" and _[0] is None:
+                raise
+
+    def _value(self) -> str:
+        now = time.time()
+        value = {"owner": self.owner, "run": self.run, "since": now, "expires": now + self.control.wait_timeout + MARGIN}
+        return json.dumps(value, sort_keys=True)
+
+    def _take(self) -> bool:
+        try:
+            tags = to_list(owner_tags(self.scope, "lock", "lock"))
+            self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Tags=tags, Description="Held while a run writes")
+            return True
+        except Exception as error:
+            if not ambiguous(error) and code_of(error) != "ParameterAlreadyExists":
+                raise
+        value, version = self._read()
+        if value is None:
+            return False  # released in between: the next attempt takes it
+        if value.get("run") == self.run:
+            return True  # the request that got no answer took effect
+        if not self.control.break_lock and value.get("expires", 0) > time.time():
+            return False
+        return self._take_over(version)
+
+    def _take_over(self, seen_version: int) -> bool:
+        answer = self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Overwrite=True)
+        if answer["Version"] == seen_version + 1:
+            self.waited = True
+            return True
+        winner = self.ssm.get_parameter(Name=f"{self.name}:{seen_version + 1}")["Parameter"]["Value"]
+        self.ssm.put_parameter(Name=self.name, Value=winner, Type="String", Overwrite=True)
+        return False
+
+    def _read(self) -> tuple[Optional[dict[str, Any]], int]:
+        try:
+            parameter = self.ssm.get_parameter(Name=self.name)["Parameter"]
+        except Exception as error:
+            if code_of(error) == "ParameterNotFound":
+                return None, 0
+            raise
+        try:
+            value = json.loads(parameter["Value"])
+        except ValueError:
+            value = {}
+        return (value if isinstance(value, dict) else {}), int(parameter["Version"])
+
+    def _held(self) -> StackError:
+        value, _version = self._read()
+        value = value or {}
+        since, until = _moment(value.get("since")), _moment(value.get("expires"))
+        waited = f" after {self.control.lock_timeout} s" if self.control.lock_timeout else ""
+        return StackError(
+            f"the stack {self.scope.prefix} is locked{waited}: {value.get('owner', 'somebody')} holds {self.name} since {since}, until {until} at the latest",
+            "Wait for that run (lock_timeout: SECONDS waits), or set break_lock: true if it is certainly dead. Nothing was changed",
+            lock={"name": self.name, "owner": value.get("owner"), "run": value.get("run"), "since": since, "expires": until},
+        )
+
+
+def owner_of(arn: str) -> str:
+    """Who holds a lock, for people: the caller's identity and where it runs."""
+    return f"{arn} on {socket.gethostname()} (process {os.getpid()})"
+
+
+def _moment(seconds: Any) -> str:
+    try:
+        return datetime.fromtimestamp(float(seconds), timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (TypeError, ValueError, OverflowError):
+        return "an unknown time"

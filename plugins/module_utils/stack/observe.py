@@ -1,0 +1,111 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads what planning needs: every kind at once, then, only for what will happen, zones, images, offers and what guards a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Optional
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_offers, find_zones
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
+
+_EXISTING_NETWORK = ("vpc", "subnet", "security_group")  # what a reference leads to
+
+
+def relevant(kind: Kind, intent: Intent, everything: bool) -> bool:
+    """Whether the kind has to be read at all."""
+    stack = intent.stack
+    if everything or intent.absent:
+        return True
+    if kind.section == "network" and stack.network is not None and stack.network.existing is not None and not intent.prune:
+        return kind.name in _EXISTING_NETWORK
+    return getattr(stack, kind.section) is not None or (kind.supports_pools and bool(stack.pools))
+
+
+def services(intent: Intent, everything: bool = False) -> list[str]:
+    """The services whose clients threads will use when reading."""
+    return list(dict.fromkeys(kind.service for kind in KINDS if relevant(kind, intent, everything)))
+
+
+def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optional[Observed] = None) -> Observed:
+    """All relevant kinds, read at the same time.
+
+    :param only: read again these kinds only, and take the others from ``known``.
+    """
+    kinds = [kind for kind in KINDS if relevant(kind, reader.intent, reader.everything) and (only is None or kind.name in only)]
+    results = reader.together(*[lambda kind=kind: kind.observe(reader) for kind in kinds])
+    seen = Observed(reader.account_id, reader.partition, reader.scope.region)
+    if known is not None:
+        seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.offered)
+    seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
+    _disown_strays(seen)
+    return seen
+
+
+def _disown_strays(seen: Observed) -> None:
+    """What carries our tags in a VPC that is not ours was not made by us: tags can be copied."""
+    ours = {found.id for found in seen.of("vpc") if found.owned}
+    if "vpc" not in seen.found:
+        return
+    for kind in ("subnet", "internet_gateway", "route_table", "security_group", "endpoint"):
+        for found in seen.of(kind):
+            if found.owned and found.state.get("vpc") and found.state["vpc"] not in ours:
+                found.owned = False
+
+
+def look_closer(reader: Reader, seen: Observed) -> Observed:
+    """Read what only some plans need, into ``seen``.
+
+    :raises StackError: an image or a zone is not there.
+    """
+    intent = reader.intent
+    if not intent.absent:
+        _for_creations(reader, seen)
+    doomed = [(kind, found) for kind in KINDS for found in _doomed(kind, intent, seen)]
+    reader.together(*[lambda kind=kind, found=found: kind.examine(reader, found) for kind, found in doomed])
+    return seen
+
+
+def _for_creations(reader: Reader, seen: Observed) -> None:
+    intent = reader.intent
+    pools = intent.stack.pools or ()
+    launching = [pool for pool in pools if placing.missing(pool, seen)]
+    shown = [pool for pool in pools if pool.count] if intent.control.check_mode else launching
+    if any(pool.image.ssm for pool in shown):
+        reader.clients.prepare(["ssm"])
+    calls = []
+    if zones_unknown(intent.stack.network, seen) and not seen.zones:
+        calls.append(lambda: setattr(seen, "zones", find_zones(reader)))
+    if [pool for pool in shown if pool.name not in seen.images]:
+        calls.append(lambda: setattr(seen, "images", find_images(reader, shown)))
+    types = _types(launching)
+    if set(types) - set(seen.offered):
+        calls.append(lambda: setattr(seen, "offered", find_offers(reader, types)))
+    reader.together(*calls)
+
+
+def _types(pools: list[Pool]) -> list[str]:
+    return sorted({name for pool in pools for name in pool.instance_types})
+
+
+def _doomed(kind: Kind, intent: Intent, seen: Observed) -> list[Found]:
+    """What may be deleted: a superset of what the plan will delete, so that its guards know enough."""
+    section = getattr(intent.stack, kind.section)
+    if not intent.absent and section is None:
+        return []
+    owned = [found for found in seen.of(kind.name) if found.owned and not found.existing]
+    if intent.absent:
+        return owned
+    if kind.name == "instance":
+        sizes = {pool.name: pool.count for pool in intent.stack.pools or ()}
+        kept = [found for found in owned if found.facts["slot"] is not None and found.facts["slot"] < sizes.get(found.facts["pool"], 0)]
+        return [found for found in owned if found not in kept and (intent.prune or kind.surplus(found, intent))]
+    if not intent.prune or not isinstance(section, tuple):
+        return []
+    return [found for found in owned if found.name not in [one.name for one in section]]
