@@ -1,7 +1,7 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of aws_stack: reads the files that options name, and reports all mistakes by their paths before the module starts."""
+"""The controller's half of aws_stack: reads the files that options name, and reports all mistakes by their paths."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class ActionModule(ActionBase):
             with open(real, encoding="utf-8") as file:
                 return file.read()
         except (AnsibleError, OSError):
-            problems.add(path, name, "no such file on the controller can be read", "Give an absolute path, or put it into files/ beside the playbook")
+            problems.add(
+                path, name, "no such file on the controller can be read", "Give an absolute path, or put it into files/ beside the playbook"
+            )
         except UnicodeDecodeError:
             problems.add(path, name, "a text file in UTF-8 belongs here", "Give another file")
         return None

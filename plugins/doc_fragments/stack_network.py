@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   network:
     description:
-      - The network that the hosts live in. Either one that the stack makes (O(network.cidr) with zones), or one that is there already (O(network.existing)).
+      - The network that the hosts live in.
+      - Either one that the stack makes (O(network.cidr) with zones), or one that is there already (O(network.existing)).
       - Left out, the network is not managed; O(pools) need one.
     type: dict
     suboptions:

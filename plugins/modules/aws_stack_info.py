@@ -71,7 +71,7 @@ outputs:
   description: Names and ids, as M(mlinfra.hosts.aws_stack#module) returns them.
   returned: success
   type: dict
-  sample: {vpc_id: vpc-0a1b2c3d, buckets: {data: vision-dev-data-123456789012}, pools: {train: {instance_ids: [i-0a1b2c3d], private_ips: [10.42.0.10]}}}
+  sample: {vpc_id: vpc-0a1b2c3d, buckets: {data: vision-dev-data-123456789012}}
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES, NOMINAL_MEMORY_GIB, GpuType
 
@@ -34,9 +33,9 @@ def offered(wished: Iterable[str] = (), types: Mapping[str, GpuType] = GPU_TYPES
 
 
 def instance_types(
-    wished: Iterable[str], count: int, memory_gib: Optional[int] = None, types: Mapping[str, GpuType] = GPU_TYPES
+    wished: Iterable[str], count: int, memory_gib: int | None = None, types: Mapping[str, GpuType] = GPU_TYPES
 ) -> tuple[str, ...]:
-    """Types with exactly ``count`` whole GPUs of one of these models, cheapest first, those without a known price last; empty if there are none."""
+    """Types with exactly ``count`` whole GPUs of one of these models, cheapest first, without a known price last; perhaps none."""
     wished = set(wished)
     fitting = [
         (gpu.usd_per_hour is None, gpu.usd_per_hour or 0.0, name)

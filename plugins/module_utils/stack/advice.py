@@ -16,17 +16,15 @@ def advice(stack: Stack, control: Control) -> list[str]:
 
 
 def _open(network: Network) -> list[str]:
-    found = []
-    if ANYWHERE in network.access.cidrs:
-        found.append(f"network.access.cidrs has {ANYWHERE}: the whole internet may try to log in by ssh. Give the addresses that you connect from.")
+    places = ["network.access.cidrs"] if ANYWHERE in network.access.cidrs else []
     for index, rule in enumerate(network.ingress):
         if ANYWHERE in rule.cidrs and rule.from_port <= 22 <= rule.to_port:
-            found.append(f"network.ingress[{index}].cidrs has {ANYWHERE} and opens ssh to the whole internet. Give the addresses that you connect from.")
-    return found
+            places.append(f"network.ingress[{index}].cidrs")
+    return [f"{place} has {ANYWHERE}: the whole internet may try ssh. Give the addresses that you connect from." for place in places]
 
 
 def _cut_off(network: Network, pools: bool) -> list[str]:
-    if pools and network.private and network.nat == "none":
-        where = f"only {', '.join(network.endpoints)}" if network.endpoints else "nothing outside"
-        return [f"network.private is true and network.nat is none: hosts reach {where}, so no package mirror. Set nat: one, or give them a mirror inside."]
-    return []
+    if not (pools and network.private and network.nat == "none"):
+        return []
+    reach = f"reach only {', '.join(network.endpoints)}" if network.endpoints else "reach nothing outside"
+    return [f"network.nat is none and network.private true: hosts {reach}, so no package mirror. Set nat: one, or give them a mirror inside."]

@@ -21,153 +21,153 @@ def _list(options: Spec | None = None, **more: Any) -> dict[str, Any]:
 
 def _reference(key: str) -> dict[str, Any]:
     """Something that exists already, by id or by tags."""
-    ids = dict(type="str") if key == "id" else _list()
-    return dict(type="dict", options={key: ids, "tags": dict(type="dict")})
+    ids = {"type": "str"} if key == "id" else _list()
+    return {"type": "dict", "options": {key: ids, "tags": {"type": "dict"}}}
 
 
-SCOPE: Spec = dict(
-    name=dict(type="str", required=True),
-    environment=dict(type="str", required=True),
-    account_id=dict(type="str", required=True),
-)
+SCOPE: Spec = {
+    "name": {"type": "str", "required": True},
+    "environment": {"type": "str", "required": True},
+    "account_id": {"type": "str", "required": True},
+}
 
-_NETWORK: Spec = dict(
-    cidr=dict(type="str"),
-    avoid_cidrs=_list(),
-    zone_count=dict(type="int"),
-    zone_names=_list(),
-    private=dict(type="bool", default=False),
-    nat=dict(type="str", choices=["none", "one", "per_zone"], default="none"),
-    endpoints=_list(choices=["s3", "ecr", "ssm"]),
-    ingress=_list(
-        dict(
-            from_port=dict(type="int", required=True),
-            to_port=dict(type="int"),
-            protocol=dict(type="str", choices=["tcp", "udp"], default="tcp"),
-            cidrs=_list(),
-            description=dict(type="str", default=""),
-        )
+_NETWORK: Spec = {
+    "cidr": {"type": "str"},
+    "avoid_cidrs": _list(),
+    "zone_count": {"type": "int"},
+    "zone_names": _list(),
+    "private": {"type": "bool", "default": False},
+    "nat": {"type": "str", "choices": ["none", "one", "per_zone"], "default": "none"},
+    "endpoints": _list(choices=["s3", "ecr", "ssm"]),
+    "ingress": _list(
+        {
+            "from_port": {"type": "int", "required": True},
+            "to_port": {"type": "int"},
+            "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
+            "cidrs": _list(),
+            "description": {"type": "str", "default": ""},
+        }
     ),
-    access=dict(
-        type="dict",
-        options=dict(
-            via=dict(type="str", choices=["direct", "bastion"], default="direct"),
-            cidrs=_list(),
-            bastion_pool=dict(type="str"),
-            bastion_host=dict(type="str"),
-            bastion_user=dict(type="str"),
-        ),
+    "access": {
+        "type": "dict",
+        "options": {
+            "via": {"type": "str", "choices": ["direct", "bastion"], "default": "direct"},
+            "cidrs": _list(),
+            "bastion_pool": {"type": "str"},
+            "bastion_host": {"type": "str"},
+            "bastion_user": {"type": "str"},
+        },
+    },
+    "existing": {
+        "type": "dict",
+        "options": {"vpc": _reference("id"), "subnets": _reference("ids"), "security_groups": _reference("ids")},
+    },
+}
+
+_KEY: Spec = {
+    "name": {"type": "str"},
+    "public_key": {"type": "str", "no_log": False},
+    "public_key_file": {"type": "path", "no_log": False},
+    "existing": {"type": "bool", "default": False},
+}
+
+_BUCKET: Spec = {
+    "name": {"type": "str", "required": True},
+    "bucket_name": {"type": "str"},
+    "existing": {"type": "bool", "default": False},
+    "versioning": {"type": "bool", "default": False},
+    "encryption": {"type": "str", "choices": ["s3", "kms"], "default": "s3"},
+    "kms_key": {"type": "str", "no_log": False},
+    "tls_only": {"type": "bool", "default": True},
+    "mlflow": {"type": "bool", "default": False},
+    "lifecycle": _list(
+        {
+            "prefix": {"type": "str", "default": ""},
+            "expire_days": {"type": "int"},
+            "noncurrent_expire_days": {"type": "int"},
+            "abort_multipart_days": {"type": "int"},
+        }
     ),
-    existing=dict(
-        type="dict",
-        options=dict(vpc=_reference("id"), subnets=_reference("ids"), security_groups=_reference("ids")),
-    ),
-)
+}
 
-_KEY: Spec = dict(
-    name=dict(type="str"),
-    public_key=dict(type="str", no_log=False),
-    public_key_file=dict(type="path", no_log=False),
-    existing=dict(type="bool", default=False),
-)
+_REPOSITORY: Spec = {
+    "name": {"type": "str", "required": True},
+    "repository_name": {"type": "str"},
+    "existing": {"type": "bool", "default": False},
+    "immutable_tags": {"type": "bool", "default": False},
+    "scan_on_push": {"type": "bool", "default": True},
+    "keep_last": {"type": "int"},
+    "kms_key": {"type": "str", "no_log": False},
+}
 
-_BUCKET: Spec = dict(
-    name=dict(type="str", required=True),
-    bucket_name=dict(type="str"),
-    existing=dict(type="bool", default=False),
-    versioning=dict(type="bool", default=False),
-    encryption=dict(type="str", choices=["s3", "kms"], default="s3"),
-    kms_key=dict(type="str", no_log=False),
-    tls_only=dict(type="bool", default=True),
-    mlflow=dict(type="bool", default=False),
-    lifecycle=_list(
-        dict(
-            prefix=dict(type="str", default=""),
-            expire_days=dict(type="int"),
-            noncurrent_expire_days=dict(type="int"),
-            abort_multipart_days=dict(type="int"),
-        )
-    ),
-)
+_IDENTITY: Spec = {
+    "existing_instance_profile": {"type": "str"},
+    "read": _list(),
+    "write": _list(),
+    "pull": _list(),
+    "push": _list(),
+    "managed_policies": _list(),
+}
 
-_REPOSITORY: Spec = dict(
-    name=dict(type="str", required=True),
-    repository_name=dict(type="str"),
-    existing=dict(type="bool", default=False),
-    immutable_tags=dict(type="bool", default=False),
-    scan_on_push=dict(type="bool", default=True),
-    keep_last=dict(type="int"),
-    kms_key=dict(type="str", no_log=False),
-)
+_POOL: Spec = {
+    "name": {"type": "str", "required": True},
+    "count": {"type": "int", "default": 1},
+    "gpu": {
+        "type": "dict",
+        "options": {"models": _list(), "count": {"type": "int", "default": 1}, "memory_gib": {"type": "int"}},
+    },
+    "instance_types": _list(),
+    "image": {
+        "type": "dict",
+        "required": True,
+        "options": {"id": {"type": "str"}, "ssm": {"type": "str"}, "owner": {"type": "str"}, "name": {"type": "str"}},
+    },
+    "disk": {
+        "type": "dict",
+        "options": {
+            "gib": {"type": "int", "default": 100},
+            "type": {"type": "str", "choices": ["gp3", "gp2"], "default": "gp3"},
+            "iops": {"type": "int"},
+            "throughput": {"type": "int"},
+            "kms_key": {"type": "str", "no_log": False},
+        },
+    },
+    "zones": _list(),
+    "spread": {"type": "bool", "default": True},
+    "ssh_user": {"type": "str", "default": "admin"},
+    "user_data": {"type": "str"},
+    "user_data_file": {"type": "path"},
+    "termination_protection": {"type": "bool", "default": False},
+    "tags": {"type": "dict"},
+}
 
-_IDENTITY: Spec = dict(
-    existing_instance_profile=dict(type="str"),
-    read=_list(),
-    write=_list(),
-    pull=_list(),
-    push=_list(),
-    managed_policies=_list(),
-)
+SECTIONS: Spec = {
+    "network": {"type": "dict", "options": _NETWORK},
+    "key": {"type": "dict", "options": _KEY, "no_log": False},
+    "buckets": _list(_BUCKET),
+    "repositories": _list(_REPOSITORY),
+    "identity": {"type": "dict", "options": _IDENTITY},
+    "pools": _list(_POOL),
+}
 
-_POOL: Spec = dict(
-    name=dict(type="str", required=True),
-    count=dict(type="int", default=1),
-    gpu=dict(
-        type="dict",
-        options=dict(models=_list(), count=dict(type="int", default=1), memory_gib=dict(type="int")),
-    ),
-    instance_types=_list(),
-    image=dict(
-        type="dict",
-        required=True,
-        options=dict(id=dict(type="str"), ssm=dict(type="str"), owner=dict(type="str"), name=dict(type="str")),
-    ),
-    disk=dict(
-        type="dict",
-        options=dict(
-            gib=dict(type="int", default=100),
-            type=dict(type="str", choices=["gp3", "gp2"], default="gp3"),
-            iops=dict(type="int"),
-            throughput=dict(type="int"),
-            kms_key=dict(type="str", no_log=False),
-        ),
-    ),
-    zones=_list(),
-    spread=dict(type="bool", default=True),
-    ssh_user=dict(type="str", default="admin"),
-    user_data=dict(type="str"),
-    user_data_file=dict(type="path"),
-    termination_protection=dict(type="bool", default=False),
-    tags=dict(type="dict"),
-)
-
-SECTIONS: Spec = dict(
-    network=dict(type="dict", options=_NETWORK),
-    key=dict(type="dict", options=_KEY, no_log=False),
-    buckets=_list(_BUCKET),
-    repositories=_list(_REPOSITORY),
-    identity=dict(type="dict", options=_IDENTITY),
-    pools=_list(_POOL),
-)
-
-CONTROL: Spec = dict(
-    state=dict(type="str", choices=["present", "absent"], default="present"),
-    confirm=dict(type="str"),
-    force=_list(),
-    prune=dict(type="bool", default=False),
-    max_delete=dict(type="int", default=0),
-    expect_plan=dict(type="str"),
-    lock_timeout=dict(type="int", default=0),
-    break_lock=dict(type="bool", default=False),
-    on_failure=dict(type="str", choices=["keep", "rollback"], default="keep"),
-    wait_timeout=dict(type="int", default=600),
-)
+CONTROL: Spec = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "confirm": {"type": "str"},
+    "force": _list(),
+    "prune": {"type": "bool", "default": False},
+    "max_delete": {"type": "int", "default": 0},
+    "expect_plan": {"type": "str"},
+    "lock_timeout": {"type": "int", "default": 0},
+    "break_lock": {"type": "bool", "default": False},
+    "on_failure": {"type": "str", "choices": ["keep", "rollback"], "default": "keep"},
+    "wait_timeout": {"type": "int", "default": 600},
+}
 
 ARGUMENTS: Spec = dict(
     SCOPE,
-    tags=dict(type="dict"),
-    permissions_boundary=dict(type="str"),
-    iam_path=dict(type="str"),
+    tags={"type": "dict"},
+    permissions_boundary={"type": "str"},
+    iam_path={"type": "str"},
     **SECTIONS,
     **CONTROL,
 )

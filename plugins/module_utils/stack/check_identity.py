@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import checks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_scope import POLICY
@@ -21,7 +21,7 @@ _PROFILE = re.compile(r"[\w+=,.@-]{1,128}")  # IAM API reference, instanceProfil
 _OWN = ("read", "write", "pull", "push", "managed_policies")
 
 
-def key(section: Optional[Mapping[str, Any]], scope: Scope, problems: Problems) -> Optional[Key]:
+def key(section: Mapping[str, Any] | None, scope: Scope, problems: Problems) -> Key | None:
     if section is None:
         return None
     name, text = section["name"], section["public_key"]
@@ -35,7 +35,12 @@ def key(section: Optional[Mapping[str, Any]], scope: Scope, problems: Problems) 
         if text is not None or section["public_key_file"] is not None:
             problems.add("key.public_key", HIDDEN, "an existing key pair is not imported again", "Remove it, or remove existing")
     elif text is None and not problems.at("key"):
-        problems.add("key.public_key", MISSING, "a key pair is made from a public key", "Set public_key_file: ~/.ssh/id_ed25519.pub, or existing: true")
+        problems.add(
+            "key.public_key",
+            MISSING,
+            "a key pair is made from a public key",
+            "Set public_key_file: ~/.ssh/id_ed25519.pub, or existing: true",
+        )
     elif text is not None:
         _public_key(text, problems)
     return Key(name=name or scope.prefix, public_key=text.strip() if text else None, existing=bool(section["existing"]))
@@ -45,9 +50,19 @@ def _public_key(text: str, problems: Problems) -> None:
     """Checks form only. What is not a public key may be a secret, so no message repeats it."""
     words = text.split()
     if "PRIVATE KEY" in text:
-        problems.add("key.public_key", HIDDEN, "this is a private key", "Give the public half, the file whose name ends in .pub, and keep this one secret")
+        problems.add(
+            "key.public_key",
+            HIDDEN,
+            "this is a private key",
+            "Give the public half, the file whose name ends in .pub, and keep this one secret",
+        )
     elif len(words) < 2 or words[0] not in _KEY_TYPES or "\n" in text.strip() or not _holds(words[0], words[1]):
-        problems.add("key.public_key", HIDDEN, f"one OpenSSH public key of type {' or '.join(_KEY_TYPES)} belongs here", "Make one with ssh-keygen -t ed25519")
+        problems.add(
+            "key.public_key",
+            HIDDEN,
+            f"one OpenSSH public key of type {' or '.join(_KEY_TYPES)} belongs here",
+            "Make one with ssh-keygen -t ed25519",
+        )
 
 
 def _holds(kind: str, blob: str) -> bool:
@@ -59,7 +74,7 @@ def _holds(kind: str, blob: str) -> bool:
     return raw[:4] == len(kind).to_bytes(4, "big") and raw[4 : 4 + len(kind)] == kind.encode()
 
 
-def identity(section: Optional[Mapping[str, Any]], params: Mapping[str, Any], scope: Scope, problems: Problems) -> Optional[Identity]:
+def identity(section: Mapping[str, Any] | None, params: Mapping[str, Any], scope: Scope, problems: Problems) -> Identity | None:
     """``params`` has the sections whose names this one uses."""
     if section is None:
         return None
@@ -86,4 +101,9 @@ def _declared(names: Any, verb: str, kind: str, section: Any, problems: Problems
     checks.unique(checks.each(names, f"identity.{verb}"), problems)
     for path, name in checks.each(names, f"identity.{verb}"):
         if name not in known and not problems.at(kind):
-            problems.add(path, name, f"{kind} declares {listed(known)}", closest(name, known, f"Declare it in {kind}; with existing: true if it is there already"))
+            problems.add(
+                path,
+                name,
+                f"{kind} declares {listed(known)}",
+                closest(name, known, f"Declare it in {kind}; with existing: true if it is there already"),
+            )

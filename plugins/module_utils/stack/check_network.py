@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import addressing, checks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import MISSING, Problems
@@ -18,7 +18,7 @@ _OWN = ("cidr", "avoid_cidrs", "zone_count", "zone_names", "endpoints", "ingress
 _ID_PREFIX = {"vpc": "vpc-", "subnets": "subnet-", "security_groups": "sg-"}
 
 
-def network(section: Optional[Mapping[str, Any]], region: str, problems: Problems) -> Optional[Network]:
+def network(section: Mapping[str, Any] | None, region: str, problems: Problems) -> Network | None:
     if section is None:
         return None
     existing = section["existing"]
@@ -45,7 +45,12 @@ def network(section: Optional[Mapping[str, Any]], region: str, problems: Problem
 def _own(section: Mapping[str, Any], region: str, problems: Problems) -> None:
     zones, count = section["zone_names"], section["zone_count"]
     if section["cidr"] is None and not problems.at("network.cidr"):
-        problems.add("network.cidr", MISSING, "a network needs its range", "Write it like 10.42.0.0/16, or name one that is there in network.existing")
+        problems.add(
+            "network.cidr",
+            MISSING,
+            "a network needs its range",
+            "Write it like 10.42.0.0/16, or name one that is there in network.existing",
+        )
     cidr = checks.cidr(section["cidr"], "network.cidr", problems, example="10.42.0.0/16")
     if cidr is not None:
         _usable(cidr, problems)
@@ -53,7 +58,9 @@ def _own(section: Mapping[str, Any], region: str, problems: Problems) -> None:
     if zones and count is not None:
         problems.add("network.zone_names", zones, "network.zone_count is given too, and only one of them is possible", "Keep one of them")
     elif not zones and count is None and not problems.at("network.zone_count") and not problems.at("network.zone_names"):
-        problems.add("network.zone_count", MISSING, "one of zone_count and zone_names is needed", "Write zone_count: 2 for two zones of AWS's choice")
+        problems.add(
+            "network.zone_count", MISSING, "one of zone_count and zone_names is needed", "Write zone_count: 2 for two zones of AWS's choice"
+        )
     checks.least(count, 1, "network.zone_count", problems, "Give the number of availability zones to use")
     zone_names(zones, "network.zone_names", region, problems)
     wanted = len(zones) if zones else count
@@ -73,18 +80,28 @@ def zone_names(zones: Any, path: str, region: str, problems: Problems) -> None:
 def _usable(cidr: ipaddress.IPv4Network, problems: Problems) -> None:
     if not addressing.LARGEST <= cidr.prefixlen <= addressing.SMALLEST:
         problems.add(
-            "network.cidr", str(cidr), f"a VPC has a prefix length of {addressing.LARGEST} to {addressing.SMALLEST}", "Choose one like 10.42.0.0/16"
+            "network.cidr",
+            str(cidr),
+            f"a VPC has a prefix length of {addressing.LARGEST} to {addressing.SMALLEST}",
+            "Choose one like 10.42.0.0/16",
         )
     for block in _UNUSABLE:
         if cidr.overlaps(block):
-            problems.add("network.cidr", str(cidr), f"it overlaps {block}, which no VPC can use", "Choose a private range like 10.42.0.0/16")
+            problems.add(
+                "network.cidr", str(cidr), f"it overlaps {block}, which no VPC can use", "Choose a private range like 10.42.0.0/16"
+            )
 
 
-def _apart(cidr: Optional[ipaddress.IPv4Network], others: Any, problems: Problems) -> None:
+def _apart(cidr: ipaddress.IPv4Network | None, others: Any, problems: Problems) -> None:
     for path, value in checks.each(others, "network.avoid_cidrs"):
         other = checks.cidr(value, path, problems, example="10.0.0.0/16")
         if cidr is not None and other is not None and cidr.overlaps(other):
-            problems.add("network.cidr", str(cidr), f"it overlaps {other} of {path}", "Choose a range that is free in all networks that are connected")
+            problems.add(
+                "network.cidr",
+                str(cidr),
+                f"it overlaps {other} of {path}",
+                "Choose a range that is free in all networks that are connected",
+            )
 
 
 def _fits(cidr: str, zones: int, private: bool, path: str, problems: Problems) -> None:
@@ -138,7 +155,7 @@ def _existing(section: Mapping[str, Any], problems: Problems) -> ExistingNetwork
     return ExistingNetwork(**{kind: _reference(kind, section[kind], problems) for kind in _ID_PREFIX})
 
 
-def _reference(kind: str, section: Optional[Mapping[str, Any]], problems: Problems) -> Reference:
+def _reference(kind: str, section: Mapping[str, Any] | None, problems: Problems) -> Reference:
     path = f"network.existing.{kind}"
     key = "id" if kind == "vpc" else "ids"
     if section is None:
@@ -150,5 +167,10 @@ def _reference(kind: str, section: Optional[Mapping[str, Any]], problems: Proble
     for here, identifier in checks.each(ids, f"{path}.{key}"):
         if not identifier.startswith(_ID_PREFIX[kind]):
             where = here if key == "ids" else f"{path}.id"
-            problems.add(where, identifier, f"an id that begins with {_ID_PREFIX[kind]} belongs here", "Look it up in the console or in Terraform's outputs")
+            problems.add(
+                where,
+                identifier,
+                f"an id that begins with {_ID_PREFIX[kind]} belongs here",
+                "Look it up in the console or in Terraform's outputs",
+            )
     return Reference(ids=checks.present(ids), tags={str(name): str(text) for name, text in (section["tags"] or {}).items()})

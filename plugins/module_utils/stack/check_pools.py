@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import match
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
@@ -29,7 +29,7 @@ _IOPS_PER_GIB = 500  # Amazon EBS user guide, General Purpose SSD volumes; so is
 _IOPS_PER_MIBPS = 4
 
 
-def pools(section: Optional[Any], scope: Scope, problems: Problems) -> Optional[tuple[Pool, ...]]:
+def pools(section: Any | None, scope: Scope, problems: Problems) -> tuple[Pool, ...] | None:
     if section is None:
         return None
     checks.unique(((f"{path}.name", one["name"]) for path, one in checks.each(section, "pools")), problems)
@@ -42,9 +42,13 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
     types = section["instance_types"]
     if section["gpu"] is not None and types:
         hint = "Keep gpu for what the hosts must offer, or instance_types to choose them yourself"
-        problems.add(f"{path}.instance_types", ", ".join(map(str, types)), f"{path}.gpu is given too, and only one of them is possible", hint)
+        problems.add(
+            f"{path}.instance_types", ", ".join(map(str, types)), f"{path}.gpu is given too, and only one of them is possible", hint
+        )
     elif section["gpu"] is None and not types and not problems.at(f"{path}.gpu") and not problems.at(f"{path}.instance_types"):
-        problems.add(path, section["name"], "one of gpu and instance_types is needed", "Write gpu: {models: [a10g]} or instance_types: [t3.large]")
+        problems.add(
+            path, section["name"], "one of gpu and instance_types is needed", "Write gpu: {models: [a10g]} or instance_types: [t3.large]"
+        )
     for here, kind in checks.each(types, f"{path}.instance_types"):
         if not _TYPE.fullmatch(kind):
             problems.add(here, kind, "an EC2 instance type belongs here", closest(kind, GPU_TYPES, "Write it like g5.xlarge"))
@@ -53,7 +57,12 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
     zone_names(section["zones"], f"{path}.zones", scope.region, problems)
     user = section["ssh_user"]
     if user is not None and not _USER.fullmatch(user):
-        problems.add(f"{path}.ssh_user", user, "the image's login user belongs here", "Use admin for Debian, ubuntu for Ubuntu, ec2-user for Amazon Linux")
+        problems.add(
+            f"{path}.ssh_user",
+            user,
+            "the image's login user belongs here",
+            "Use admin for Debian, ubuntu for Ubuntu, ec2-user for Amazon Linux",
+        )
     return Pool(
         name=section["name"] or "",
         count=section["count"] or 0,
@@ -70,7 +79,7 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
     )
 
 
-def _gpu(section: Optional[Mapping[str, Any]], path: str, problems: Problems) -> tuple[Optional[GpuWish], tuple[str, ...]]:
+def _gpu(section: Mapping[str, Any] | None, path: str, problems: Problems) -> tuple[GpuWish | None, tuple[str, ...]]:
     """The wish and the types that offer it, cheapest first."""
     if section is None:
         return None, ()
@@ -91,7 +100,7 @@ def _gpu(section: Optional[Mapping[str, Any]], path: str, problems: Problems) ->
     return GpuWish(models=models, count=count or 1, memory_gib=memory), offering
 
 
-def _unoffered(models: tuple[str, ...], count: int, memory: Optional[int], path: str, problems: Problems) -> None:
+def _unoffered(models: tuple[str, ...], count: int, memory: int | None, path: str, problems: Problems) -> None:
     """Says which part of the wish no type meets, and what there is instead."""
     table = match.offered(models)
     what = " or ".join(model.upper() for model in models) or "GPUs"
@@ -101,7 +110,10 @@ def _unoffered(models: tuple[str, ...], count: int, memory: Optional[int], path:
         problems.add(f"{path}.count", count, f"no EC2 type offers {count} {what} (offered: {offered})", "Use one of those")
     else:
         problems.add(
-            f"{path}.memory_gib", memory, f"no EC2 type with {count} {what} has that much on each (offered: {listed_by_model(fitting)})", "Use one of those"
+            f"{path}.memory_gib",
+            memory,
+            f"no EC2 type with {count} {what} has that much on each (offered: {listed_by_model(fitting)})",
+            "Use one of those",
         )
 
 
@@ -117,21 +129,32 @@ def _image(section: Mapping[str, Any], path: str, problems: Problems) -> Image:
     if section:
         by_name = known["owner"] or known["name"]
         ways = {"id": known["id"], "ssm": known["ssm"], "owner": by_name}
-        checks.exactly_one(ways, ways, path, problems, "Give id, ssm, or owner with name, for example ssm: /aws/service/debian/release/12/latest/amd64")
+        checks.exactly_one(
+            ways, ways, path, problems, "Give id, ssm, or owner with name, for example ssm: /aws/service/debian/release/12/latest/amd64"
+        )
         if by_name and not (known["owner"] and known["name"]):
             missing = "name" if known["owner"] else "owner"
             if not problems.at(path):
-                problems.add(path, by_name, "owner and name belong together", f"Add {missing}, so that nobody else's image of that name is taken")
+                problems.add(
+                    path, by_name, "owner and name belong together", f"Add {missing}, so that nobody else's image of that name is taken"
+                )
     if known["id"] is not None and not _AMI.fullmatch(known["id"]):
         problems.add(f"{path}.id", known["id"], "an AMI's id belongs here", "Write it like ami-0123456789abcdef0")
     if known["ssm"] is not None and not _PARAMETER.fullmatch(known["ssm"]):
-        problems.add(f"{path}.ssm", known["ssm"], "a parameter's path belongs here", "Write it like /aws/service/debian/release/12/latest/amd64")
+        problems.add(
+            f"{path}.ssm", known["ssm"], "a parameter's path belongs here", "Write it like /aws/service/debian/release/12/latest/amd64"
+        )
     if known["owner"] is not None and not (checks.is_account(known["owner"]) or known["owner"] in _OWNER_ALIASES):
-        problems.add(f"{path}.owner", known["owner"], f"an account id of 12 digits or one of {listed(_OWNER_ALIASES)} belongs here", "Debian's is 136693071363")
+        problems.add(
+            f"{path}.owner",
+            known["owner"],
+            f"an account id of 12 digits or one of {listed(_OWNER_ALIASES)} belongs here",
+            "Debian's is 136693071363",
+        )
     return Image(**known)
 
 
-def _disk(section: Optional[Mapping[str, Any]], path: str, scope: Scope, problems: Problems) -> Disk:
+def _disk(section: Mapping[str, Any] | None, path: str, scope: Scope, problems: Problems) -> Disk:
     if section is None:
         return Disk()
     gib, kind, iops, throughput = section["gib"], section["type"] or "gp3", section["iops"], section["throughput"]
@@ -145,14 +168,21 @@ def _disk(section: Optional[Mapping[str, Any]], path: str, scope: Scope, problem
             problems.add(f"{path}.iops", iops, f"a gp3 volume has up to {_IOPS_PER_GIB} IOPS per GiB, and this one has {gib} GiB", hint)
         if throughput is not None and not problems.at(path) and throughput * _IOPS_PER_MIBPS > (iops or _IOPS[0]):
             hint = f"Set iops to {throughput * _IOPS_PER_MIBPS} or more"
-            problems.add(f"{path}.throughput", throughput, f"a gp3 volume moves up to 0.25 MiB/s per IOPS, and this one has {iops or _IOPS[0]} IOPS", hint)
+            problems.add(
+                f"{path}.throughput",
+                throughput,
+                f"a gp3 volume moves up to 0.25 MiB/s per IOPS, and this one has {iops or _IOPS[0]} IOPS",
+                hint,
+            )
     else:
-        checks.unwanted(section, ("iops", "throughput"), path, problems, f"only gp3 takes it, and this is {kind}", "Use type: gp3, or remove it")
+        checks.unwanted(
+            section, ("iops", "throughput"), path, problems, f"only gp3 takes it, and this is {kind}", "Use type: gp3, or remove it"
+        )
     checks.kms_key(section["kms_key"], scope.region, f"{path}.kms_key", problems)
     return Disk(gib=gib or 0, type=kind, iops=iops, throughput=throughput, kms_key=section["kms_key"])
 
 
-def _user_data(section: Mapping[str, Any], path: str, problems: Problems) -> Optional[str]:
+def _user_data(section: Mapping[str, Any], path: str, problems: Problems) -> str | None:
     text = section["user_data"]
     if text is not None and section["user_data_file"] is not None:
         problems.add(f"{path}.user_data_file", section["user_data_file"], f"{path}.user_data is given too", "Keep one of them")

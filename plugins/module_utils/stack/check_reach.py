@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import MISSING, Problems, closest, listed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Network, Pool, Stack
@@ -24,7 +23,12 @@ def reach(stack: Stack, problems: Problems) -> None:
     if stack.network is None and not problems.at("network"):
         problems.add("network", MISSING, "pools need a network", "Declare one, or name one that is there in network.existing")
     if stack.key is None and not problems.at("key"):
-        problems.add("key", MISSING, "nobody could log in to the hosts of pools", "Set key: {public_key_file: ~/.ssh/id_ed25519.pub}, or {name: …, existing: true}")
+        problems.add(
+            "key",
+            MISSING,
+            "nobody could log in to the hosts of pools",
+            "Set key: {public_key_file: ~/.ssh/id_ed25519.pub}, or {name: …, existing: true}",
+        )
     if stack.network is not None:
         _zones(stack.network, stack.pools, problems)
 
@@ -58,7 +62,9 @@ def _ways_in(network: Network, access: Access, problems: Problems) -> None:
         )
     elif not access.cidrs:
         who = "the bastion's address" if access.bastion_host else "the address that you connect from"
-        problems.add(f"{path}.cidrs", MISSING, "ssh is closed to all, so nothing could reach the hosts", f"Give {who}, like [203.0.113.7/32]")
+        problems.add(
+            f"{path}.cidrs", MISSING, "ssh is closed to all, so nothing could reach the hosts", f"Give {who}, like [203.0.113.7/32]"
+        )
 
 
 def _inside(cidrs: tuple[str, ...]) -> bool:
@@ -67,7 +73,7 @@ def _inside(cidrs: tuple[str, ...]) -> bool:
     return bool(networks) and all(any(network.subnet_of(block) for block in _INSIDE) for network in networks)
 
 
-def _zones(network: Network, pools: tuple[Optional[Pool], ...], problems: Problems) -> None:
+def _zones(network: Network, pools: tuple[Pool | None, ...], problems: Problems) -> None:
     if not network.zone_names:
         return
     for index, pool in enumerate(pools):

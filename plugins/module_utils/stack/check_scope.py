@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import checks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import MISSING, Problems
@@ -28,13 +28,17 @@ def scope(params: Mapping[str, Any], problems: Problems, need_region: bool = Tru
     if region is None and need_region:
         problems.add("region", MISSING, "the stack needs one", "Set region, AWS_REGION or the profile's region")
     elif region is not None and not _REGION.fullmatch(region):
-        problems.add("region", region, "a region's code belongs here", "Write it like us-east-1 (a zone such as us-east-1a is not a region)")
+        problems.add(
+            "region", region, "a region's code belongs here", "Write it like us-east-1 (a zone such as us-east-1a is not a region)"
+        )
         region = None
     boundary = params.get("permissions_boundary")
     checks.arn(boundary, POLICY, "iam::123456789012:policy/boundary", region, "permissions_boundary", problems)
     path = params.get("iam_path")
     if path is not None and not (_IAM_PATH.fullmatch(path) and len(path) <= 512):
-        problems.add("iam_path", path, "a path begins and ends with a slash and has up to 512 printable characters", "Write it like /teams/ml/")
+        problems.add(
+            "iam_path", path, "a path begins and ends with a slash and has up to 512 printable characters", "Write it like /teams/ml/"
+        )
     return Scope(
         account_id=account or "",
         region=region or "",
@@ -73,9 +77,14 @@ def control(params: Mapping[str, Any], prefix: str, check_mode: bool, problems: 
     )
 
 
-def _confirmed(confirm: Optional[str], prefix: str, check_mode: bool, problems: Problems) -> None:
+def _confirmed(confirm: str | None, prefix: str, check_mode: bool, problems: Problems) -> None:
     """Check mode deletes nothing, so it may show what would go before anybody confirms."""
     if confirm is None and not check_mode:
-        problems.add("confirm", MISSING, "state absent removes the whole stack and wants its name", f"Set confirm: {prefix} if that is the one to remove")
+        problems.add(
+            "confirm",
+            MISSING,
+            "state absent removes the whole stack and wants its name",
+            f"Set confirm: {prefix} if that is the one to remove",
+        )
     elif confirm is not None and confirm != prefix:
         problems.add("confirm", confirm, f"this stack is {prefix}", f"Set confirm: {prefix} if that is the one to remove")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import checks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import EMPTY, MISSING, Problems
@@ -22,7 +22,7 @@ _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__
 _ACTIONS = ("expire_days", "noncurrent_expire_days", "abort_multipart_days")
 
 
-def buckets(section: Optional[Any], scope: Scope, problems: Problems) -> Optional[tuple[Bucket, ...]]:
+def buckets(section: Any | None, scope: Scope, problems: Problems) -> tuple[Bucket, ...] | None:
     if section is None:
         return None
     checks.unique(((f"{path}.name", one["name"]) for path, one in checks.each(section, "buckets")), problems)
@@ -44,7 +44,10 @@ def _bucket(section: Mapping[str, Any], path: str, scope: Scope, problems: Probl
         wrong = bucket_name_fault(physical)
         if wrong:
             problems.add(
-                f"{path}.name", name, f"the bucket would be called {physical} ({len(physical)} characters): {wrong}", "Shorten it, or set bucket_name"
+                f"{path}.name",
+                name,
+                f"the bucket would be called {physical} ({len(physical)} characters): {wrong}",
+                "Shorten it, or set bucket_name",
             )
     if section["kms_key"] and section["encryption"] == "s3":
         problems.add(f"{path}.kms_key", section["kms_key"], "only encryption kms uses a key", "Set encryption: kms, or remove the key")
@@ -62,7 +65,7 @@ def _bucket(section: Mapping[str, Any], path: str, scope: Scope, problems: Probl
     )
 
 
-def bucket_name_fault(name: str) -> Optional[str]:
+def bucket_name_fault(name: str) -> str | None:
     """Which of S3's rules the name breaks, or None."""
     if not 3 <= len(name) <= 63:
         return "S3 takes 3 to 63 characters"
@@ -98,7 +101,7 @@ def _lifecycle(rules: Any, path: str, problems: Problems) -> tuple[LifecycleRule
     return tuple(wishes)
 
 
-def repositories(section: Optional[Any], scope: Scope, problems: Problems) -> Optional[tuple[Repository, ...]]:
+def repositories(section: Any | None, scope: Scope, problems: Problems) -> tuple[Repository, ...] | None:
     if section is None:
         return None
     checks.unique(((f"{path}.name", one["name"]) for path, one in checks.each(section, "repositories")), problems)
@@ -137,4 +140,6 @@ def _foreign(section: Mapping[str, Any], physical: str, settings: tuple[str, ...
         return
     if not section[physical] and not problems.at(f"{path}.{physical}"):
         problems.add(f"{path}.{physical}", MISSING, "existing: true refers to one by its real name", f"Add {physical}")
-    checks.unwanted(section, settings, path, problems, "existing: true is read and never written", "Remove it, or remove existing to have one made")
+    checks.unwanted(
+        section, settings, path, problems, "existing: true is read and never written", "Remove it, or remove existing to have one made"
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import EMPTY, Problems, listed
 
@@ -29,18 +29,18 @@ _PARTITIONS = (
 )
 
 
-def each(elements: Optional[Iterable[Any]], path: str) -> Iterator[tuple[str, Any]]:
+def each(elements: Iterable[Any] | None, path: str) -> Iterator[tuple[str, Any]]:
     """(path, element) of those that could be read."""
     for index, element in enumerate(elements or ()):
         if element is not None:
             yield f"{path}[{index}]", element
 
 
-def present(elements: Optional[Iterable[Any]]) -> tuple[Any, ...]:
+def present(elements: Iterable[Any] | None) -> tuple[Any, ...]:
     return tuple(element for element in elements or () if element is not None)
 
 
-def name(value: Optional[str], path: str, problems: Problems, longest: int = 32) -> None:
+def name(value: str | None, path: str, problems: Problems, longest: int = 32) -> None:
     if value is not None and not (_NAME.fullmatch(value) and len(value) <= longest and "--" not in value):
         problems.add(
             path,
@@ -61,7 +61,7 @@ def unique(values: Iterable[tuple[str, Any]], problems: Problems) -> None:
         seen.setdefault(value, path)
 
 
-def least(value: Optional[int], smallest: int, path: str, problems: Problems, hint: str, largest: Optional[int] = None) -> None:
+def least(value: int | None, smallest: int, path: str, problems: Problems, hint: str, largest: int | None = None) -> None:
     if value is None:
         return
     if value < smallest or (largest is not None and value > largest):
@@ -73,11 +73,11 @@ def is_account(value: Any) -> bool:
     return bool(_ACCOUNT.fullmatch(str(value)))
 
 
-def partition(region: Optional[str]) -> str:
+def partition(region: str | None) -> str:
     return next((name for prefix, name in _PARTITIONS if (region or "").startswith(prefix)), "aws")
 
 
-def arn(value: Optional[str], rest: str, example: str, region: Optional[str], path: str, problems: Problems) -> None:
+def arn(value: str | None, rest: str, example: str, region: str | None, path: str, problems: Problems) -> None:
     """``rest`` is a pattern for what follows ``arn:<partition>:``. The partition must be the region's; without a region, any will do."""
     if value is None:
         return
@@ -89,7 +89,7 @@ def arn(value: Optional[str], rest: str, example: str, region: Optional[str], pa
         problems.add(path, value, f"region {region} is in partition {wanted}", f"Write it like arn:{wanted}:{example}")
 
 
-def kms_key(value: Optional[str], region: Optional[str], path: str, problems: Problems) -> None:
+def kms_key(value: str | None, region: str | None, path: str, problems: Problems) -> None:
     """A key id, an alias or the ARN of either (KMS API reference, parameter KeyId)."""
     if value is None or re.fullmatch(r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|alias/[A-Za-z0-9/_-]+)", value):
         return
@@ -100,7 +100,7 @@ def kms_key(value: Optional[str], region: Optional[str], path: str, problems: Pr
         problems.add(path, value, "a KMS key's id, alias/… or ARN belongs here", "Leave it out for the key that AWS manages")
 
 
-def tags(value: Optional[Mapping[str, Any]], path: str, problems: Problems) -> dict[str, str]:
+def tags(value: Mapping[str, Any] | None, path: str, problems: Problems) -> dict[str, str]:
     """Tag limits: 128 and 256 characters, reserved prefixes (AWS General Reference, Tagging your AWS resources)."""
     clean = {}
     folded: dict[str, str] = {}
@@ -110,7 +110,12 @@ def tags(value: Optional[Mapping[str, Any]], path: str, problems: Problems) -> d
         if key.lower().startswith(_RESERVED_TAGS) or key == "Name":
             problems.add(here, text, "keys that begin with aws: or mlinfra: and the key Name are reserved", "Choose another key")
         elif not key or len(key) > 128 or not _TAG_TEXT.fullmatch(key):
-            problems.add(here, text, "a key has 1 to 128 letters, digits, spaces and . : / = + - @ _", "Shorten it or replace what is not in that list")
+            problems.add(
+                here,
+                text,
+                "a key has 1 to 128 letters, digits, spaces and . : / = + - @ _",
+                "Shorten it or replace what is not in that list",
+            )
         elif key.lower() in folded:
             problems.add(here, text, f"IAM takes {folded[key.lower()]} and {key} for the same key", "Remove one of them")
         folded.setdefault(key.lower(), key)
@@ -118,15 +123,20 @@ def tags(value: Optional[Mapping[str, Any]], path: str, problems: Problems) -> d
             problems.add(here, text, "a tag's value is text", "Quote it")
         elif len(str(text)) > 256 or not _TAG_TEXT.fullmatch(str(text)):
             problems.add(
-                here, text, "a value has 0 to 256 letters, digits, spaces and . : / = + - @ _", "Shorten it or replace what is not in that list"
+                here,
+                text,
+                "a value has 0 to 256 letters, digits, spaces and . : / = + - @ _",
+                "Shorten it or replace what is not in that list",
             )
         clean[key] = str(text)
     if len(clean) > MAX_TAGS:
-        problems.add(path, f"{len(clean)} tags", f"AWS takes 50 on a resource and the collection needs some, so {MAX_TAGS} are left", "Remove some")
+        problems.add(
+            path, f"{len(clean)} tags", f"AWS takes 50 on a resource and the collection needs some, so {MAX_TAGS} are left", "Remove some"
+        )
     return clean
 
 
-def cidr(value: Optional[str], path: str, problems: Problems, example: str = "203.0.113.7/32") -> Optional[ipaddress.IPv4Network]:
+def cidr(value: str | None, path: str, problems: Problems, example: str = "203.0.113.7/32") -> ipaddress.IPv4Network | None:
     """An IPv4 range without host bits, or None where it is not one."""
     if value is None:
         return None
@@ -144,7 +154,7 @@ def cidr(value: Optional[str], path: str, problems: Problems, example: str = "20
     return wide
 
 
-def cidrs(values: Optional[Iterable[Any]], path: str, problems: Problems) -> tuple[str, ...]:
+def cidrs(values: Iterable[Any] | None, path: str, problems: Problems) -> tuple[str, ...]:
     ranges = [(here, cidr(value, here, problems)) for here, value in each(values, path)]
     unique(((here, str(network)) for here, network in ranges if network), problems)
     return tuple(str(network) for here, network in ranges if network)
@@ -157,7 +167,9 @@ def exactly_one(section: Mapping[str, Any], keys: Iterable[str], path: str, prob
     if not given:
         problems.add(path, _without(section), f"one of {listed(keys)} is needed", hint)
     elif len(given) > 1:
-        problems.add(f"{path}.{given[1]}", section.get(given[1]), f"{path}.{given[0]} is given too, and only one of {listed(keys)} is possible", hint)
+        problems.add(
+            f"{path}.{given[1]}", section.get(given[1]), f"{path}.{given[0]} is given too, and only one of {listed(keys)} is possible", hint
+        )
 
 
 def _without(section: Mapping[str, Any]) -> Any:

@@ -29,7 +29,7 @@ _WANTED = {
 def coerce(params: Mapping[str, Any], spec: Mapping[str, Any], problems: Problems, path: str = "") -> dict[str, Any]:
     """The parameters in the spec's types with its defaults.
 
-    A value that cannot be read becomes None (a list: empty) and is reported; so is each unknown key, missing key and value out of its choices.
+    A value that cannot be read becomes None (a list: empty) and is reported. So are unknown and missing keys and values out of their choices.
     """
     for key in params:
         if key not in spec:

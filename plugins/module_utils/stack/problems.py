@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import Any, Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 _SHOWN = 60  # characters of a value that a message repeats
 

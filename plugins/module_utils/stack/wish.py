@@ -10,7 +10,6 @@ unmanaged, neither read nor pruned. Sizes are GiB, times are days or seconds as 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Scope:
     stack: str
     environment: str
     tags: dict[str, str] = field(default_factory=dict)
-    permissions_boundary: Optional[str] = None
+    permissions_boundary: str | None = None
     iam_path: str = ""  # default /mlinfra/<stack>/<environment>/, filled in by document.py
 
     @property
@@ -52,9 +51,9 @@ class Access:
 
     via: str = "direct"  # direct | bastion
     cidrs: tuple[str, ...] = ()  # where ssh to the directly reachable hosts may come from
-    bastion_pool: Optional[str] = None  # pool whose first host is the way in
-    bastion_host: Optional[str] = None  # or an address that is there already
-    bastion_user: Optional[str] = None
+    bastion_pool: str | None = None  # pool whose first host is the way in
+    bastion_host: str | None = None  # or an address that is there already
+    bastion_user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,15 +71,15 @@ class Ingress:
 class Network:
     """Either ``existing`` is set, or ``cidr`` with exactly one of ``zone_count`` and ``zone_names``."""
 
-    cidr: Optional[str] = None
-    zone_count: Optional[int] = None
+    cidr: str | None = None
+    zone_count: int | None = None
     zone_names: tuple[str, ...] = ()
     private: bool = False  # hosts live in private subnets, without public addresses
     nat: str = "none"  # none | one | per_zone
     endpoints: tuple[str, ...] = ()  # s3 (gateway) | ecr | ssm (interface)
     ingress: tuple[Ingress, ...] = ()
     access: Access = field(default_factory=Access)
-    existing: Optional[ExistingNetwork] = None
+    existing: ExistingNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -88,16 +87,16 @@ class Key:
     """The EC2 key pair of the hosts: ``existing`` names one, else ``public_key`` (OpenSSH text) is imported as ``name``."""
 
     name: str
-    public_key: Optional[str] = None
+    public_key: str | None = None
     existing: bool = False
 
 
 @dataclass(frozen=True)
 class LifecycleRule:
     prefix: str = ""
-    expire_days: Optional[int] = None
-    noncurrent_expire_days: Optional[int] = None
-    abort_multipart_days: Optional[int] = None
+    expire_days: int | None = None
+    noncurrent_expire_days: int | None = None
+    abort_multipart_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Bucket:
     existing: bool = False
     versioning: bool = False
     encryption: str = "s3"  # s3 (AES256) | kms
-    kms_key: Optional[str] = None
+    kms_key: str | None = None
     tls_only: bool = True
     mlflow: bool = False
     lifecycle: tuple[LifecycleRule, ...] = ()
@@ -120,15 +119,15 @@ class Repository:
     existing: bool = False
     immutable_tags: bool = False
     scan_on_push: bool = True
-    keep_last: Optional[int] = None  # images kept by the lifecycle policy; None: no policy of ours
-    kms_key: Optional[str] = None
+    keep_last: int | None = None  # images kept by the lifecycle policy; None: no policy of ours
+    kms_key: str | None = None
 
 
 @dataclass(frozen=True)
 class Identity:
     """The hosts' role and instance profile. Names are names of this declaration's buckets and repositories."""
 
-    existing_instance_profile: Optional[str] = None
+    existing_instance_profile: str | None = None
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     pull: tuple[str, ...] = ()
@@ -142,26 +141,26 @@ class GpuWish:
 
     models: tuple[str, ...] = ()
     count: int = 1
-    memory_gib: Optional[int] = None
+    memory_gib: int | None = None
 
 
 @dataclass(frozen=True)
 class Image:
     """Exactly one of ``id``, ``ssm`` and ``owner`` with ``name`` (newest match; wildcards as in DescribeImages)."""
 
-    id: Optional[str] = None
-    ssm: Optional[str] = None
-    owner: Optional[str] = None
-    name: Optional[str] = None
+    id: str | None = None
+    ssm: str | None = None
+    owner: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class Disk:
     gib: int = 100
     type: str = "gp3"
-    iops: Optional[int] = None
-    throughput: Optional[int] = None  # MiB/s
-    kms_key: Optional[str] = None
+    iops: int | None = None
+    throughput: int | None = None  # MiB/s
+    kms_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -172,12 +171,12 @@ class Pool:
     count: int
     instance_types: tuple[str, ...]
     image: Image
-    gpu: Optional[GpuWish] = None
+    gpu: GpuWish | None = None
     disk: Disk = field(default_factory=Disk)
     zones: tuple[str, ...] = ()  # limits the pool to these; empty: all of the network
     spread: bool = True  # over the zones; false: all in one zone
     ssh_user: str = "admin"
-    user_data: Optional[str] = None
+    user_data: str | None = None
     termination_protection: bool = False
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -187,12 +186,12 @@ class Stack:
     """The whole declaration. A section that is None was not given."""
 
     scope: Scope
-    network: Optional[Network] = None
-    key: Optional[Key] = None
-    buckets: Optional[tuple[Bucket, ...]] = None
-    repositories: Optional[tuple[Repository, ...]] = None
-    identity: Optional[Identity] = None
-    pools: Optional[tuple[Pool, ...]] = None
+    network: Network | None = None
+    key: Key | None = None
+    buckets: tuple[Bucket, ...] | None = None
+    repositories: tuple[Repository, ...] | None = None
+    identity: Identity | None = None
+    pools: tuple[Pool, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -201,11 +200,11 @@ class Control:
 
     state: str = "present"  # present | absent
     check_mode: bool = False
-    confirm: Optional[str] = None
+    confirm: str | None = None
     force: tuple[str, ...] = ()
     prune: bool = False
     max_delete: int = 0
-    expect_plan: Optional[str] = None
+    expect_plan: str | None = None
     lock_timeout: int = 0  # seconds to wait for a held lock
     break_lock: bool = False
     on_failure: str = "keep"  # keep | rollback

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.mlinfra.hosts.plugins.filter.plan_table import plan_table
 
 
@@ -21,7 +22,11 @@ def result(*plan: dict) -> dict:
 
 
 def test_changes_are_aligned_and_what_is_kept_is_counted():
-    plan = result(change("create", "bucket", "artifacts", "does not exist"), change("keep", "vpc", "network"), change("update", "instance", "train-0", "tags\n differ"))
+    plan = result(
+        change("create", "bucket", "artifacts", "does not exist"),
+        change("keep", "vpc", "network"),
+        change("update", "instance", "train-0", "tags\n differ"),
+    )
 
     assert plan_table(plan) == [
         "Account 123456789012, us-east-1: 1 to create, 1 to update, 1 to keep",
@@ -32,7 +37,9 @@ def test_changes_are_aligned_and_what_is_kept_is_counted():
 
 
 def test_the_plan_keeps_its_order_but_what_cannot_go_on_comes_first():
-    plan = result(change("create", "vpc", "a"), change("delete", "bucket", "b"), change("foreign", "role", "c"), change("blocked", "bucket", "d"))
+    plan = result(
+        change("create", "vpc", "a"), change("delete", "bucket", "b"), change("foreign", "role", "c"), change("blocked", "bucket", "d")
+    )
 
     assert [line.split()[0] for line in plan_table(plan)[1:-1]] == ["blocked", "foreign", "create", "delete"]
 
