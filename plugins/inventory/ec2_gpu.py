@@ -234,7 +234,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self._construct(host, constructed)
 
     def _construct(self, host: Host, constructed: dict[str, Any]) -> None:
-        variables, strict = dict(host.variables), self.get_option("strict")
+        variables, strict = self.inventory.hosts[host.name].get_vars(), self.get_option("strict")
         self._set_composite_vars(constructed["compose"], variables, host.name, strict)
         variables = self.inventory.hosts[host.name].get_vars()
         self._add_host_to_composed_groups(constructed["groups"], variables, host.name, strict, fetch_hostvars=False)
