@@ -329,6 +329,7 @@ problems:
       sample: Use one of those
 """
 
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.client import Clients
@@ -344,7 +345,8 @@ def main() -> None:
     with fail_cleanly(module):
         stack, control = parse(wished(module, ARGUMENTS), module.check_mode)
         result = reconcile(stack, control, Clients.of(module))
-        result["warnings"] = advice(stack, control) + list(result.get("warnings", ()))
+        for sentence in advice(stack, control) + result.pop("warnings"):
+            warn(sentence)  # through the module's own warn() amazon.aws hands them to exit_json, which core calls deprecated
         module.exit_json(**result)
 
 

@@ -70,8 +70,8 @@ class Bucket(Kind):
             return None  # only its name begins like ours
         found = Found(self.name, self._name(reader, name, tags, declared), name, {"bucket_name": name, **state}, tags, owned)
         if declared is not None and not tags:
-            # A run that was cut off between creating and tagging leaves an untagged, empty bucket of exactly this name: it is taken up again.
-            found.facts["cut_short"] = found.owned = not self._full(reader, name)
+            # A run that was cut off between creating and tagging leaves an untagged, empty bucket of exactly this name: it is taken up.
+            found.owned = not self._full(reader, name)
         return found
 
     @staticmethod
@@ -91,7 +91,9 @@ class Bucket(Kind):
                 raise StackError(text, "Check bucket_name, or leave existing out to have it made", path="buckets") from error
             if code_of(error) in _TAKEN:
                 text = f"buckets.{declared.name} is existing: these credentials may not see {name}"
-                raise StackError(text, "Check bucket_name, and grant s3:ListBucket on it", path="buckets", missing_action="s3:ListBucket") from error
+                raise StackError(
+                    text, "Check bucket_name, and grant s3:ListBucket on it", path="buckets", missing_action="s3:ListBucket"
+                ) from error
             raise
         return Found(self.name, declared.name, name, existing=True)
 
@@ -194,8 +196,9 @@ class Bucket(Kind):
             objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in listed[:1000]]
             errors = act.call("s3", "delete_objects", Bucket=name, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
             if errors:
+                first = errors[0]
                 raise StackError(
-                    f"bucket {name}: {len(errors)} objects cannot be deleted, {errors[0]['Key']} for one: {errors[0].get('Message', errors[0]['Code'])}",
+                    f"bucket {name}: {len(errors)} objects cannot be deleted, {first['Key']} for one: {first.get('Message', first['Code'])}",
                     "Mend that (retention, legal hold, missing s3:DeleteObjectVersion) and run again",
                 )
 
@@ -212,4 +215,3 @@ def taken(name: str, declared: Optional[Declared]) -> StackError:
 def elsewhere(name: str, declared: Optional[Declared], region: str) -> StackError:
     path = f"buckets.{declared.name}" if declared else "buckets"
     return StackError(f"{path} is {name} in S3: that bucket is in another region than {region}", "Choose another bucket_name", path=path)
-

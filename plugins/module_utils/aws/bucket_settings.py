@@ -150,7 +150,9 @@ def _set_encryption(act: Any, name: str, want: dict[str, Any], have: Any) -> Non
 
 
 def _set_versioning(act: Any, name: str, want: str, have: Any) -> None:
-    act.call("s3", "put_bucket_versioning", Bucket=name, VersioningConfiguration={"Status": "Enabled" if want == "Enabled" else "Suspended"})
+    act.call(
+        "s3", "put_bucket_versioning", Bucket=name, VersioningConfiguration={"Status": "Enabled" if want == "Enabled" else "Suspended"}
+    )
 
 
 def _set_lifecycle(act: Any, name: str, want: list[dict[str, Any]], have: Any) -> None:

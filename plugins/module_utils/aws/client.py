@@ -58,7 +58,13 @@ class Clients:
         region, endpoint_url, options = get_aws_connection_info(module)
         options = dict(options)
         try:
-            return cls(region, profile=options.pop("profile_name", None), config=options.pop("aws_config", None), endpoint_url=endpoint_url, **options)
+            return cls(
+                region,
+                profile=options.pop("profile_name", None),
+                config=options.pop("aws_config", None),
+                endpoint_url=endpoint_url,
+                **options,
+            )
         except Exception as error:
             raise explain(error) from error
 
@@ -95,7 +101,11 @@ class Clients:
 
     def known_regions(self) -> set[str]:
         """The regions of all partitions that this botocore knows; newer ones exist."""
-        return {region for partition in self.session.get_available_partitions() for region in self.session.get_available_regions("ec2", partition)}
+        return {
+            region
+            for partition in self.session.get_available_partitions()
+            for region in self.session.get_available_regions("ec2", partition)
+        }
 
 
 def is_local(host: str) -> bool:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """VPC endpoints: S3 through a gateway in the route tables, ECR and Systems Manager through interfaces in the private (or public) subnets.
 
-Service names: docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html. Read only when wished or when all has to be found.
+Read only when wished or when all has to be found. Service names:
+docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 """
 
 from __future__ import annotations
@@ -97,7 +98,9 @@ class Endpoint(Ec2Kind):
         act.call("ec2", "delete_vpc_endpoints", VpcEndpointIds=[change.id])
 
         def done() -> bool:
-            answer = act.reader.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-endpoint-id", "Values": [change.id]}])
+            answer = act.reader.pages(
+                "ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-endpoint-id", "Values": [change.id]}]
+            )
             return all(raw["State"].lower() in ("deleted", "failed", "rejected") for raw in answer)
 
         act.wait(f"VPC endpoint {change.id} going away", done)

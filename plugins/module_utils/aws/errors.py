@@ -86,7 +86,14 @@ def ambiguous(error: BaseException) -> bool:
     if response is not None:
         return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0) >= 500
     name = type(error).__name__
-    return name in ("ReadTimeoutError", "ConnectionClosedError", "ConnectTimeoutError", "IncompleteReadError", "ResponseStreamingError", "HTTPClientError")
+    return name in (
+        "ReadTimeoutError",
+        "ConnectionClosedError",
+        "ConnectTimeoutError",
+        "IncompleteReadError",
+        "ResponseStreamingError",
+        "HTTPClientError",
+    )
 
 
 def explain(error: Exception, call: str = "") -> StackError:
@@ -116,7 +123,9 @@ def _from_answer(error: Any, call: str) -> StackError:
             **tail,
         )
     if code in MISSIGNED:
-        return StackError(f"the secret key does not belong to the access key ({code} from {tried})", "Check secret_key and this machine's clock", **tail)
+        return StackError(
+            f"the secret key does not belong to the access key ({code} from {tried})", "Check secret_key and this machine's clock", **tail
+        )
     if code in DENIED:
         action = _ACTIONS.get(tried, tried)
         return StackError(
@@ -126,9 +135,13 @@ def _from_answer(error: Any, call: str) -> StackError:
             **tail,
         )
     if code in THROTTLED:
-        return StackError(f"AWS throttles {tried} ({code}) and did not stop doing so", "Run again later: what was made is found and kept", **tail)
+        return StackError(
+            f"AWS throttles {tried} ({code}) and did not stop doing so", "Run again later: what was made is found and kept", **tail
+        )
     if code == "OptInRequired":
-        return StackError(f"this region or service is not enabled for the account ({tried}: {message})", "Enable it, or use another region", **tail)
+        return StackError(
+            f"this region or service is not enabled for the account ({tried}: {message})", "Enable it, or use another region", **tail
+        )
     return StackError(f"{tried} failed: {code}: {_short(message)}", "Mend the cause and run again: what was made is found and kept", **tail)
 
 
@@ -145,7 +158,8 @@ def _from_client(error: Exception) -> StackError:
         return StackError(f"{str(error).rstrip('.')}", "Check the profile option and AWS_PROFILE")
     if name in ("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError", "ConnectionError"):
         return StackError(
-            f"no answer from AWS: {str(error).rstrip('.')}", "Check the network, the proxy, endpoint_url or AWS_ENDPOINT_URL, and that the region exists"
+            f"no answer from AWS: {str(error).rstrip('.')}",
+            "Check the network, the proxy, endpoint_url or AWS_ENDPOINT_URL, and that the region exists",
         )
     if name == "NoRegionError":
         return StackError("region is missing", "Give region or set AWS_REGION")

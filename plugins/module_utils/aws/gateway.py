@@ -26,7 +26,11 @@ class InternetGateway(Ec2Kind):
             tags = to_dict(raw.get("Tags"))
             attached = next((one["VpcId"] for one in raw.get("Attachments", []) if one.get("VpcId")), None)
             owned = claims(tags, reader.scope, self.name)
-            found.append(Found(self.name, tags.get("mlinfra:name", raw["InternetGatewayId"]), raw["InternetGatewayId"], {"vpc": attached}, tags, owned))
+            found.append(
+                Found(
+                    self.name, tags.get("mlinfra:name", raw["InternetGatewayId"]), raw["InternetGatewayId"], {"vpc": attached}, tags, owned
+                )
+            )
         return found
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:

@@ -43,7 +43,9 @@ def policy(stack: Stack, partition: str, account_id: str) -> Optional[dict[str, 
     read = sorted({*identity.read, *write})  # who writes may read, who pushes may pull
     pull = sorted({*identity.pull, *push})
     statements = [
-        _allow("ListBuckets", ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"), [bucket_arn(one) for one in read]),
+        _allow(
+            "ListBuckets", ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"), [bucket_arn(one) for one in read]
+        ),
         _allow("ReadObjects", _READ, [f"{bucket_arn(name)}/*" for name in read]),
         _allow("WriteObjects", _WRITE, [f"{bucket_arn(name)}/*" for name in write]),
         _allow("ReadEncrypted", ("kms:Decrypt",), _keys(declared, read, partition, scope.region, account_id)),
@@ -63,4 +65,8 @@ def _allow(sid: str, actions: tuple[str, ...], resources: list[str]) -> dict[str
 def _keys(declared: dict[str, Bucket], names: list[str], partition: str, region: str, account_id: str) -> list[str]:
     """ARNs of the customer keys of these buckets; the key that S3 manages itself needs no grant. An alias has no key ARN of its own."""
     keys = {declared[name].kms_key for name in names if name in declared and declared[name].kms_key}
-    return [key if key.startswith("arn:") else f"arn:{partition}:kms:{region}:{account_id}:key/{key}" for key in keys if not key.startswith("alias/")]
+    return [
+        key if key.startswith("arn:") else f"arn:{partition}:kms:{region}:{account_id}:key/{key}"
+        for key in keys
+        if not key.startswith("alias/")
+    ]

@@ -39,13 +39,19 @@ def _find(reader: Reader, pool: Pool) -> ImageFacts:
         listed = reader.pages("ec2", "describe_images", "Images", Owners=[image.owner], Filters=[{"Name": "name", "Values": [image.name]}])
         listed = [raw for raw in listed if raw.get("State", "available") == "available"]
         if not listed:
-            raise StackError(f"{path}.name is {image.name}: owner {image.owner} has no such image in {reader.scope.region}", "Check both", path=path)
+            raise StackError(
+                f"{path}.name is {image.name}: owner {image.owner} has no such image in {reader.scope.region}", "Check both", path=path
+            )
         return _facts(max(listed, key=lambda raw: (raw.get("CreationDate", ""), raw["ImageId"])))
     image_id = image.id or _parameter(reader, image, path)
     answer = unless(_NO_IMAGE, lambda: ec2.describe_images(ImageIds=[image_id]), {"Images": []})
     if not answer["Images"]:
         said = f"{path}.id is {image_id}" if image.id else f"{path}.ssm is {image.ssm}, which names {image_id}"
-        raise StackError(f"{said}: {reader.scope.region} has no such image for this account", "Image ids differ by region: check it, or use ssm", path=path)
+        raise StackError(
+            f"{said}: {reader.scope.region} has no such image for this account",
+            "Image ids differ by region: check it, or use ssm",
+            path=path,
+        )
     return _facts(answer["Images"][0])
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The instances of the pools, one resource per slot: ``train-0``, ``train-1`` …
 
-An instance knows its slot by the tag of its launch (``mlinfra:slots``, ranges) and its index in that launch, so that one request can launch many.
+An instance knows its slot by the tag of its launch (``mlinfra:slots``, ranges) and its index in it, so that one request can launch many.
 """
 
 from __future__ import annotations
@@ -24,10 +24,23 @@ class Instance(Ec2Kind):
     name = "instance"
     section = "pools"
     batched = True
-    needs = ("subnet", "security_group", "route_table", "internet_gateway", "nat_gateway", "endpoint", "key_pair", "instance_profile", "bucket", "repository")
+    needs = (
+        "subnet",
+        "security_group",
+        "route_table",
+        "internet_gateway",
+        "nat_gateway",
+        "endpoint",
+        "key_pair",
+        "instance_profile",
+        "bucket",
+        "repository",
+    )
 
     def observe(self, reader: Reader) -> list[Found]:
-        raws = [raw for one in reader.pages("ec2", "describe_instances", "Reservations", Filters=reader.filters()) for raw in one["Instances"]]
+        raws = [
+            raw for one in reader.pages("ec2", "describe_instances", "Reservations", Filters=reader.filters()) for raw in one["Instances"]
+        ]
         prefix = token_prefix(reader.scope, reader.account_id)
         found = []
         taken: set[str] = set()
@@ -121,7 +134,9 @@ class Instance(Ec2Kind):
 
     def update(self, act: Any, change: Change) -> None:
         if change.fields:
-            act.call("ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT)
+            act.call(
+                "ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT
+            )
         if change.tags:
             parts = [change.id, *change.found.facts["parts"]]
             act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))
@@ -173,4 +188,3 @@ def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
     if status in ENDED:
         facts["ended"], owned = owned, False  # counts as gone; its id keeps a slot's next token from being the same
     return Found("instance", name, raw["InstanceId"], state, tags, owned, facts=facts)
-

@@ -32,7 +32,11 @@ class KeyPair(Ec2Kind):
             )
             listed = {raw["KeyName"]: raw for raw in answer["KeyPairs"]}
             if key.existing and not listed:
-                raise StackError(f"key.name is {key.name}: {reader.scope.region} has no key pair of that name", "Import it, or leave existing out", path="key")
+                raise StackError(
+                    f"key.name is {key.name}: {reader.scope.region} has no key pair of that name",
+                    "Import it, or leave existing out",
+                    path="key",
+                )
         if key is None or reader.complete:
             answer = reader.client("ec2").describe_key_pairs(Filters=reader.filters(), IncludePublicKey=True)
             listed.update({raw["KeyName"]: raw for raw in answer["KeyPairs"]})
@@ -46,7 +50,9 @@ class KeyPair(Ec2Kind):
         existing = declared and key.existing
         state = {"public_key": bare(raw.get("PublicKey", ""))}
         facts = {"key_pair_id": raw.get("KeyPairId")}
-        return Found(self.name, raw["KeyName"], raw["KeyName"], state, tags, claims(tags, reader.scope, self.name) and provenance, existing, facts)
+        return Found(
+            self.name, raw["KeyName"], raw["KeyName"], state, tags, claims(tags, reader.scope, self.name) and provenance, existing, facts
+        )
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         key = intent.stack.key

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Carries out the launches of a plan: all requests at once, then one poll for all until they run.
 
-A launch has succeeded at ``running``. EC2 may accept one and end it a moment later with a StateReason; that is a failure like an error code.
+A launch has succeeded at ``running``. EC2 may accept one and end it a moment later with a StateReason: a failure like an error code.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Launching:
         slots = [change.wish.make["slot"] for change in batch]
         params = launch.request(batch, act.id)
         ended = {
-            found.id for found in act.seen.of("instance") if found.facts["pool"] == pool.name and set(found.facts["slots"]) & set(slots) and not found.owned
+            found.id
+            for found in act.seen.of("instance")
+            if found.facts["pool"] == pool.name and set(found.facts["slots"]) & set(slots) and not found.owned
         }
         for _attempt in range(_REPLAYS):
             token = launch.token(act.scope, act.seen.account_id, pool.name, slots, ended, params)
@@ -58,7 +60,9 @@ class Launching:
                 return
             # EC2 still knew this token from a launch whose instances have ended since: they count as seen now, which makes another token.
             ended |= set(gone)
-        raise StackError(f"pools.{pool.name}: EC2 keeps answering with instances that have ended ({', '.join(sorted(ended))})", "Run again in a minute")
+        raise StackError(
+            f"pools.{pool.name}: EC2 keeps answering with instances that have ended ({', '.join(sorted(ended))})", "Run again in a minute"
+        )
 
     def _note(self, batch: list[Change], raws: list[dict[str, Any]]) -> None:
         for raw in raws:
@@ -104,8 +108,8 @@ def launch_failed(pool: str, raws: list[dict[str, Any]]) -> StackError:
     """For instances that EC2 accepted and then ended before they ran."""
     reasons = sorted({f"{raw.get('StateReason', {}).get('Code', '?')}: {raw.get('StateReason', {}).get('Message', '?')}" for raw in raws})
     return StackError(
-        f"pools.{pool}: {len(raws)} of its instances were accepted and ended before they ran ({', '.join(raw['InstanceId'] for raw in raws)}): "
-        f"{'; '.join(reasons)}",
+        f"pools.{pool}: {len(raws)} of its instances were accepted and ended before they ran "
+        f"({', '.join(raw['InstanceId'] for raw in raws)}): {'; '.join(reasons)}",
         "Mend the cause (capacity, key of the disk, quota) and run again: their slots are filled anew",
         path=f"pools.{pool}",
         state_reasons=reasons,

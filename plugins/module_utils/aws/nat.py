@@ -41,7 +41,9 @@ class ElasticIp(Ec2Kind):
         return _per_zone(self.name, intent, seen, lambda zone: {})
 
     def create(self, act: Any, change: Change) -> str:
-        return act.call("ec2", "allocate_address", Domain="vpc", TagSpecifications=[specification("elastic-ip", change.wish.tags)])["AllocationId"]
+        return act.call("ec2", "allocate_address", Domain="vpc", TagSpecifications=[specification("elastic-ip", change.wish.tags)])[
+            "AllocationId"
+        ]
 
     def update(self, act: Any, change: Change) -> None:
         self.retag(act, change)
@@ -72,7 +74,9 @@ class NatGateway(Ec2Kind):
         return found
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
-        return _per_zone(self.name, intent, seen, lambda zone: {"subnet": subnet_ref(zone, private=False), "address": Ref("elastic_ip", zone)})
+        return _per_zone(
+            self.name, intent, seen, lambda zone: {"subnet": subnet_ref(zone, private=False), "address": Ref("elastic_ip", zone)}
+        )
 
     def create(self, act: Any, change: Change) -> str:
         state = act.resolved(change.wish.state)
@@ -97,7 +101,9 @@ class NatGateway(Ec2Kind):
             raw = act.call("ec2", "describe_nat_gateways", NatGatewayIds=[gateway_id])["NatGateways"][0]
             if raw["State"] == "failed" and wanted != "deleted":
                 raise StackError(
-                    f"NAT gateway {gateway_id} failed: {raw.get('FailureCode')}: {raw.get('FailureMessage')}", "Mend the cause and run again", id=gateway_id
+                    f"NAT gateway {gateway_id} failed: {raw.get('FailureCode')}: {raw.get('FailureMessage')}",
+                    "Mend the cause and run again",
+                    id=gateway_id,
                 )
             return raw["State"] == wanted
 

@@ -47,7 +47,11 @@ def slots_of(text: str) -> list[int]:
 
 def alive(pool: str, seen: Observed) -> dict[int, Found]:
     """Slot → its instance, for one pool."""
-    return {found.facts["slot"]: found for found in seen.of("instance") if found.owned and found.facts["pool"] == pool and found.facts["slot"] is not None}
+    return {
+        found.facts["slot"]: found
+        for found in seen.of("instance")
+        if found.owned and found.facts["pool"] == pool and found.facts["slot"] is not None
+    }
 
 
 def missing(pool: Pool, seen: Observed) -> list[int]:
@@ -77,7 +81,9 @@ def places(pool: Pool, intent: Intent, seen: Observed) -> tuple[Place, ...]:
     lost = [zone for zone in pool.zones if zone not in known]
     if lost:
         raise StackError(
-            f"pools.{pool.name}.zones has {', '.join(lost)}: the network has subnets in {', '.join(known)}", "Use those", path=f"pools.{pool.name}.zones"
+            f"pools.{pool.name}.zones has {', '.join(lost)}: the network has subnets in {', '.join(known)}",
+            "Use those",
+            path=f"pools.{pool.name}.zones",
         )
     return tuple(place for place in found if not pool.zones or place.zone in pool.zones)
 
@@ -107,7 +113,11 @@ def offer(pool: Pool, intent: Intent, seen: Observed) -> Offer:
         if there:
             return Offer(name, there if pool.spread else _together(pool, there, seen))
     elsewhere = sorted({zone for name in ordered for zone in seen.offered.get(name, ())})
-    hint = f"{seen.region} offers them in {', '.join(elsewhere)}: add one of these zones to the network" if elsewhere else f"{seen.region} has none of them"
+    hint = (
+        f"{seen.region} offers them in {', '.join(elsewhere)}: add one of these zones to the network"
+        if elsewhere
+        else f"{seen.region} has none of them"
+    )
     raise StackError(
         f"pools.{pool.name} wants {' or '.join(ordered)}: not offered in {', '.join(place.zone for place in allowed)}",
         f"{hint}, or allow other types",

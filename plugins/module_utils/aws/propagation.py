@@ -42,7 +42,14 @@ TABLE = (
     Row(r"s3:PutBucketPolicy", r"MalformedPolicy", r"(?i)principal", ("role",), 60),
     Row(r"s3:.*", r"OperationAborted", "", ("bucket",), 60),
     Row(r"ecr:.*", r"RepositoryNotFoundException", "", ("repository",), 30),
-    Row(r"ec2:(Delete|Detach|Release).*", r"DependencyViolation|InvalidIPAddress\.InUse|AuthFailure|InvalidNetworkInterface\.InUse", "", CHILDREN, 300, True),
+    Row(
+        r"ec2:(Delete|Detach|Release).*",
+        r"DependencyViolation|InvalidIPAddress\.InUse|AuthFailure|InvalidNetworkInterface\.InUse",
+        "",
+        CHILDREN,
+        300,
+        True,
+    ),
     Row(r"iam:Delete(Role|InstanceProfile)", r"DeleteConflict", "", ("role", "instance_profile"), 30, True),
     Row(r"s3:DeleteBucket", r"BucketNotEmpty|OperationAborted", "", ("bucket",), 30, True),
 )

@@ -31,7 +31,11 @@ class Repository(Kind):
         if reader.complete:
             prefix = f"{reader.scope.prefix}/"
             listed = reader.pages("ecr", "describe_repositories", "repositories")
-            raws = {raw["repositoryName"]: raw for raw in listed if raw["repositoryName"].startswith(prefix) or raw["repositoryName"] in declared}
+            raws = {
+                raw["repositoryName"]: raw
+                for raw in listed
+                if raw["repositoryName"].startswith(prefix) or raw["repositoryName"] in declared
+            }
         elif declared:
             raws = self._named(reader, list(declared))
         for name, repository in declared.items():
@@ -39,7 +43,9 @@ class Repository(Kind):
                 text = f"repositories.{repository.name} is existing: {reader.scope.region} has no repository {name}"
                 raise StackError(text, "Check repository_name, or leave existing out to have it made", path="repositories")
         found = reader.together(*[lambda raw=raw: self._one(reader, raw, declared.get(raw["repositoryName"])) for raw in raws.values()])
-        return [one for one in found if one.owned or one.existing or one.id in declared or one.tags.get("mlinfra:stack") == reader.scope.stack]
+        return [
+            one for one in found if one.owned or one.existing or one.id in declared or one.tags.get("mlinfra:stack") == reader.scope.stack
+        ]
 
     @staticmethod
     def _named(reader: Reader, names: list[str]) -> dict[str, dict[str, Any]]:
@@ -50,7 +56,10 @@ class Repository(Kind):
             return {}
         if answer is not None:
             return {raw["repositoryName"]: raw for raw in answer["repositories"]}
-        single = [lambda name=name: unless(_ABSENT, lambda: ecr.describe_repositories(repositoryNames=[name]), {"repositories": []}) for name in names]
+        single = [
+            lambda name=name: unless(_ABSENT, lambda: ecr.describe_repositories(repositoryNames=[name]), {"repositories": []})
+            for name in names
+        ]
         return {raw["repositoryName"]: raw for answer in reader.together(*single) for raw in answer["repositories"]}
 
     def _one(self, reader: Reader, raw: dict[str, Any], declared: Optional[Declared]) -> Found:
@@ -121,13 +130,20 @@ class Repository(Kind):
         act.made.add(self.name)
         act.tell(change, uri=answer["repositoryUri"])
         if state.get("lifecycle"):
-            act.call("ecr", "put_lifecycle_policy", repositoryName=answer["repositoryName"], lifecyclePolicyText=json.dumps(state["lifecycle"]))
+            act.call(
+                "ecr", "put_lifecycle_policy", repositoryName=answer["repositoryName"], lifecyclePolicyText=json.dumps(state["lifecycle"])
+            )
         return answer["repositoryName"]
 
     def update(self, act: Any, change: Change) -> None:
         state = change.wish.state
         if "scan_on_push" in change.fields:
-            act.call("ecr", "put_image_scanning_configuration", repositoryName=change.id, imageScanningConfiguration={"scanOnPush": state["scan_on_push"]})
+            act.call(
+                "ecr",
+                "put_image_scanning_configuration",
+                repositoryName=change.id,
+                imageScanningConfiguration={"scanOnPush": state["scan_on_push"]},
+            )
         if "immutable_tags" in change.fields:
             act.call("ecr", "put_image_tag_mutability", repositoryName=change.id, imageTagMutability=_mutability(state))
         if "lifecycle" in change.fields:

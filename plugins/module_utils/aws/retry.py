@@ -48,7 +48,9 @@ def delay(operation: str, attempt: int, code: str, status: int, failure: Optiona
     return pause(attempt)
 
 
-def handler(response: Any = None, operation: Any = None, attempts: int = 1, caught_exception: Any = None, **_unused: Any) -> Optional[float]:
+def handler(
+    response: Any = None, operation: Any = None, attempts: int = 1, caught_exception: Any = None, **_unused: Any
+) -> Optional[float]:
     """For botocore's ``needs-retry`` event, which waits for as many seconds as are returned."""
     code, status = "", 0
     if response is not None:

@@ -78,7 +78,9 @@ class Role(Kind):
             "managed_policies": sorted(identity.managed_policies),
             "permissions_boundary": scope.permissions_boundary,
         }
-        return [Wish(self.name, HOSTS, state, _tags(scope, self.name), {"role_name": name_of(scope), "path": scope.iam_path}, path="identity")]
+        return [
+            Wish(self.name, HOSTS, state, _tags(scope, self.name), {"role_name": name_of(scope), "path": scope.iam_path}, path="identity")
+        ]
 
     def same(self, word: str, want: Any, have: Any) -> bool:
         if word in ("policy", "trust") and want and have:
@@ -151,7 +153,9 @@ class InstanceProfile(Kind):
             raw = self._read(reader, existing)
             if raw is None:
                 text = f"identity.existing_instance_profile is {existing}: the account has no instance profile of that name"
-                raise StackError(text, "Check the name, or leave it out to have role and profile made", path="identity.existing_instance_profile")
+                raise StackError(
+                    text, "Check the name, or leave it out to have role and profile made", path="identity.existing_instance_profile"
+                )
             found.append(Found(self.name, existing, existing, existing=True, facts={"arn": raw["Arn"]}))
         if existing is None or reader.complete:
             raw = self._read(reader, name_of(reader.scope))

@@ -45,7 +45,9 @@ class RouteTable(Ec2Kind):
         subnets = blocks(network, seen)
         wishes = [self._wish(intent, PUBLIC, GATEWAY, [Ref("subnet", subnet_name(one)) for one in subnets if one.public])]
         for name, zones in private_tables(network, seen).items():
-            target = Ref("nat_gateway", nat_zones(network, seen)[0] if network.nat == "one" else zones[0]) if network.nat != "none" else None
+            target = (
+                Ref("nat_gateway", nat_zones(network, seen)[0] if network.nat == "one" else zones[0]) if network.nat != "none" else None
+            )
             members = [Ref("subnet", subnet_name(one)) for one in subnets if not one.public and one.zone in zones]
             wish = self._wish(intent, name, target, members)
             if target is None and not intent.prune:
@@ -58,7 +60,9 @@ class RouteTable(Ec2Kind):
         return Wish(self.name, name, state, owner_tags(intent.scope, self.name, name, label(intent.scope, name)), path="network")
 
     def create(self, act: Any, change: Change) -> str:
-        answer = act.call("ec2", "create_route_table", VpcId=act.id(VPC), TagSpecifications=[specification("route-table", change.wish.tags)])
+        answer = act.call(
+            "ec2", "create_route_table", VpcId=act.id(VPC), TagSpecifications=[specification("route-table", change.wish.tags)]
+        )
         table_id = answer["RouteTable"]["RouteTableId"]
         act.made.add(self.name)
         state = act.resolved(change.wish.state)
@@ -96,7 +100,12 @@ class RouteTable(Ec2Kind):
         """Move the subnet to this table when another one has it, so that it is never without."""
         for other in act.seen.of("route_table"):
             if other.id != table_id and subnet_id in other.facts["associations"]:
-                act.call("ec2", "replace_route_table_association", AssociationId=other.facts["associations"].pop(subnet_id), RouteTableId=table_id)
+                act.call(
+                    "ec2",
+                    "replace_route_table_association",
+                    AssociationId=other.facts["associations"].pop(subnet_id),
+                    RouteTableId=table_id,
+                )
                 return
         act.call("ec2", "associate_route_table", RouteTableId=table_id, SubnetId=subnet_id)
 

@@ -65,7 +65,9 @@ class SecurityGroup(Ec2Kind):
     def _wish(self, intent: Intent, name: str, rules: dict[str, str]) -> Wish:
         text = label(intent.scope, name)
         tags = owner_tags(intent.scope, self.name, name, text)
-        return Wish(self.name, name, {"vpc": VPC, "ingress": sorted(rules)}, tags, {"group_name": text, "descriptions": rules}, path="network")
+        return Wish(
+            self.name, name, {"vpc": VPC, "ingress": sorted(rules)}, tags, {"group_name": text, "descriptions": rules}, path="network"
+        )
 
     def create(self, act: Any, change: Change) -> str:
         wish = change.wish

@@ -56,12 +56,18 @@ class Subnet(Ec2Kind):
             return []
         if network.existing is not None:
             check_same_vpc(seen, self.name, "network.existing.subnets", network.existing.subnets)
-            return [Wish(self.name, found.name, existing=True, path="network.existing.subnets") for found in seen.of(self.name) if found.existing]
+            return [
+                Wish(self.name, found.name, existing=True, path="network.existing.subnets")
+                for found in seen.of(self.name)
+                if found.existing
+            ]
         wishes = []
         for block in blocks(network, seen):
             name = subnet_name(block)
             state = {"vpc": VPC, "cidr": block.cidr, "zone": block.zone}
-            wishes.append(Wish(self.name, name, state, owner_tags(intent.scope, self.name, name, label(intent.scope, name)), path="network"))
+            wishes.append(
+                Wish(self.name, name, state, owner_tags(intent.scope, self.name, name, label(intent.scope, name)), path="network")
+            )
         return wishes
 
     def create(self, act: Any, change: Change) -> str:
@@ -96,7 +102,9 @@ def zones_of(network: Network, seen: Observed) -> list[str]:
         unknown = [zone for zone in network.zone_names if seen.zones and zone not in seen.zones]
         if unknown:
             raise StackError(
-                f"network.zone_names has {', '.join(unknown)}: {seen.region} has {', '.join(seen.zones)}", "Use those", path="network.zone_names"
+                f"network.zone_names has {', '.join(unknown)}: {seen.region} has {', '.join(seen.zones)}",
+                "Use those",
+                path="network.zone_names",
             )
         return sorted(network.zone_names)
     count = network.zone_count or 1

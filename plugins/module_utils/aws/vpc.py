@@ -46,7 +46,9 @@ class Vpc(Ec2Kind):
         owned = claims(tags, reader.scope, self.name)
         state: dict[str, Any] = {"cidr": raw["CidrBlock"]}
         if owned and reader.stack.network is not None:
-            for word, value in zip(_ATTRIBUTES, reader.together(*[lambda word=word: self._attribute(reader, raw["VpcId"], word) for word in _ATTRIBUTES])):
+            for word, value in zip(
+                _ATTRIBUTES, reader.together(*[lambda word=word: self._attribute(reader, raw["VpcId"], word) for word in _ATTRIBUTES])
+            ):
                 state[word] = value
         return Found(self.name, tags.get("mlinfra:name", raw["VpcId"]), raw["VpcId"], state, tags, owned)
 
@@ -73,7 +75,9 @@ class Vpc(Ec2Kind):
 
     def create(self, act: Any, change: Change) -> str:
         wish = change.wish
-        vpc_id = act.call("ec2", "create_vpc", CidrBlock=wish.state["cidr"], TagSpecifications=[specification("vpc", wish.tags)])["Vpc"]["VpcId"]
+        vpc_id = act.call("ec2", "create_vpc", CidrBlock=wish.state["cidr"], TagSpecifications=[specification("vpc", wish.tags)])["Vpc"][
+            "VpcId"
+        ]
         act.made.add(self.name)
         self._set(act, vpc_id, "dns_hostnames", True)  # DNS support is on in a new VPC
         return vpc_id
@@ -105,4 +109,6 @@ def shown_reference(reference: Reference) -> str:
 def missing_reference(path: str, reference: Reference, count: int, what: str, region: str) -> StackError:
     """For a reference that does not lead to exactly what it has to."""
     answer = f"no {what} in {region} has that" if count == 0 else f"{count} {what}s in {region} have that, one was expected"
-    return StackError(f"{path} is {shown_reference(reference)}: {answer}", "Name the right one by id, or check region and account", path=path)
+    return StackError(
+        f"{path} is {shown_reference(reference)}: {answer}", "Name the right one by id, or check region and account", path=path
+    )

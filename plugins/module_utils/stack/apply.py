@@ -16,7 +16,13 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 
 _WORKERS = 12
 _CREATION_ATTEMPTS = 3
-_ALREADY = ("EntityAlreadyExists", "InvalidKeyPair.Duplicate", "RepositoryAlreadyExistsException", "InvalidGroup.Duplicate", "InvalidSubnet.Conflict")
+_ALREADY = (
+    "EntityAlreadyExists",
+    "InvalidKeyPair.Duplicate",
+    "RepositoryAlreadyExistsException",
+    "InvalidGroup.Duplicate",
+    "InvalidSubnet.Conflict",
+)
 _GONE = (
     "NoSuchEntity",
     "NoSuchBucket",

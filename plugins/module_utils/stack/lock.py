@@ -108,7 +108,8 @@ class Lock:
         since, until = _moment(value.get("since")), _moment(value.get("expires"))
         waited = f" after {self.control.lock_timeout} s" if self.control.lock_timeout else ""
         return StackError(
-            f"the stack {self.scope.prefix} is locked{waited}: {value.get('owner', 'somebody')} holds {self.name} since {since}, until {until} at the latest",
+            f"the stack {self.scope.prefix} is locked{waited}: {value.get('owner', 'somebody')} holds {self.name} since {since}, "
+            f"until {until} at the latest",
             "Wait for that run (lock_timeout: SECONDS waits), or set break_lock: true if it is certainly dead. Nothing was changed",
             lock={"name": self.name, "owner": value.get("owner"), "run": value.get("run"), "since": since, "expires": until},
         )

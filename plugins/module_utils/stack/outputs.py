@@ -14,7 +14,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 
 
 def outputs(
-    intent: Intent, seen: Observed, changes: list[Change], ids: Optional[Mapping[Ref, str]] = None, facts: Optional[Mapping[Ref, dict[str, Any]]] = None
+    intent: Intent,
+    seen: Observed,
+    changes: list[Change],
+    ids: Optional[Mapping[Ref, str]] = None,
+    facts: Optional[Mapping[Ref, dict[str, Any]]] = None,
 ) -> dict[str, Any]:
     """The return value of that name.
 
@@ -75,9 +79,13 @@ def _profile(intent: Intent, names: list[str]) -> Optional[str]:
     return name_of(intent.scope) if names[0] == "hosts" else names[0]
 
 
-def _pools(intent: Intent, seen: Observed, changes: list[Change], made: dict[Ref, str], facts: Mapping[Ref, dict[str, Any]]) -> dict[str, Any]:
+def _pools(
+    intent: Intent, seen: Observed, changes: list[Change], made: dict[Ref, str], facts: Mapping[Ref, dict[str, Any]]
+) -> dict[str, Any]:
     going = {change.id for change in changes if change.kind == "instance" and change.action == "delete"}
-    pools: dict[str, dict[str, Any]] = {pool.name: {"instance_ids": [], "private_ips": []} for pool in intent.stack.pools or () if not intent.absent}
+    pools: dict[str, dict[str, Any]] = {
+        pool.name: {"instance_ids": [], "private_ips": []} for pool in intent.stack.pools or () if not intent.absent
+    }
 
     def add(pool: str, instance_id: Optional[str], address: Optional[str]) -> None:
         entry = pools.setdefault(pool, {"instance_ids": [], "private_ips": []})

@@ -64,7 +64,9 @@ def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
     if wish.existing:
         if found is None:
             raise StackError(f"{wish.path} refers to {kind.name} {wish.name}, which is not there", "Check the reference")
-        return Change(kind.name, wish.name, "keep", "exists already: read, never written", _shown(found), _shown(found), found.id, wish, found)
+        return Change(
+            kind.name, wish.name, "keep", "exists already: read, never written", _shown(found), _shown(found), found.id, wish, found
+        )
     after = plain(wish.state)
     if found is None:
         in_the_way = next((one for one in seen.of(kind.name) if one.name == wish.name and kind.name in _UNIQUE), None)
@@ -88,7 +90,9 @@ def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
         change.action, change.reason = "replace", f"{', '.join(fixed)} cannot change on what is there"
     elif fixed:
         change.action = "blocked"
-        change.reason = f"{fixed[0]} is {found.state[fixed[0]]} and cannot become {after[fixed[0]]}: remove the {kind.name} first, or declare what is there"
+        change.reason = (
+            f"{fixed[0]} is {found.state[fixed[0]]} and cannot become {after[fixed[0]]}: declare what is there, or remove it first"
+        )
     elif differing or tags:
         change.reason = f"{', '.join([*differing, *(['tags'] if tags else [])])} differ"
     else:
@@ -125,7 +129,10 @@ def _bounded(changes: list[Change], intent: Intent) -> list[Change]:
     limit = intent.control.max_delete
     if not intent.absent and len(going) > limit:
         for change in going:
-            change.action, change.reason = "blocked", f"max_delete is {limit} and {len(going)} would be deleted or replaced ({change.reason})"
+            change.action, change.reason = (
+                "blocked",
+                f"max_delete is {limit} and {len(going)} would be deleted or replaced ({change.reason})",
+            )
     return changes
 
 
@@ -144,7 +151,7 @@ def refuse_blocked(changes: Iterable[Change]) -> None:
 
 
 def plan_id(intent: Intent, seen: Observed, changes: Iterable[Change]) -> str:
-    """Names the plan: the wish, the ids of images that are launched from, and what is done to what. No times, no prices, no chosen offer."""
+    """Names the plan: the wish, the ids of images that are launched from, what is done to what. No times, prices or chosen offers."""
     acting = [change for change in changes if change.acts or change.action == "blocked"]
     launched = {change.wish.make["pool"].name for change in acting if change.kind == "instance" and change.action == "create"}
     content = {
