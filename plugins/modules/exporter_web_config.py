@@ -190,12 +190,19 @@ def mend_attributes(module, path, mode):
 
 
 def write(module, path, text):
-    """Put the file in place in one step, with its attributes set before anybody can open it by that name."""
+    """Put the file in place in one step, with its attributes set before anybody can open it by that name.
+
+    AnsibleModule.atomic_move is of no use here: it gives a file that was not there before mode 0644 for a while.
+    """
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".mlinfra-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    mend_attributes(module, temporary, "0640")
-    module.atomic_move(temporary, path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        mend_attributes(module, temporary, "0640")
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def act(module, wish):

@@ -163,11 +163,6 @@ directories:
   returned: success
   type: list
   elements: dict
-problems:
-  description: Everything that is in the way, when there is something.
-  returned: failure
-  type: list
-  elements: str
 """
 
 import grp
@@ -307,7 +302,7 @@ def main():
         seen = look(module)
         problems = preflight.host_problems(module.params, seen)
     if problems:
-        module.fail_json(msg="\n".join(problems), problems=problems)
+        module.fail_json(msg="\n".join(problems))
     module.exit_json(
         changed=False,
         installed=preflight.stays(module.params, seen),

@@ -40,17 +40,17 @@ def parse_proc_net(text):
 def collides(wished, address):
     """Whether a socket on `address` keeps another one from binding `wished` (strings or ip addresses, same port).
 
-    A socket on :: also takes the IPv4 port unless IPV6_V6ONLY is set, which /proc does not show: it is counted as taken.
+    Go takes 0.0.0.0 like ::, as all addresses of both families (net.Listen), so an exporter that wishes it collides with any socket. One on ::
+    takes the IPv4 port too unless IPV6_V6ONLY is set, which /proc does not show: it is counted as taken.
     """
     try:
         wish, there = ipaddress.ip_address(wished), ipaddress.ip_address(address)
     except ValueError:
         return True
-    mapped = getattr(there, "ipv4_mapped", None)
-    there = mapped or there
-    if wish.is_unspecified or there.is_unspecified:
-        return wish.version == there.version or (wish if wish.is_unspecified else there).version == 6 or there.version == 6
-    return wish == there
+    there = getattr(there, "ipv4_mapped", None) or there
+    if wish.is_unspecified or (there.is_unspecified and there.version == 6):
+        return True
+    return wish.version == there.version and (there.is_unspecified or wish == there)
 
 
 def unit_of(cgroup):

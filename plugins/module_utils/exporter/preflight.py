@@ -63,16 +63,7 @@ def host_problems(wish, seen):
     found = []
     if not seen["systemd"]:
         found.append("This host does not run systemd (/run/systemd/system is missing): node_exporter is set up as a systemd service. Use a host that boots with it.")
-    for holder in seen["listeners"]:
-        if holder["unit"] == wish["unit"] or not listeners.collides(wish["listen_address"], holder["address"]):
-            continue
-        who = "a process that /proc does not show"
-        if holder["pid"]:
-            who = "%s (pid %d%s)" % (holder["command"], holder["pid"], ", %s" % holder["unit"] if holder["unit"] else "")
-        found.append(
-            "node_exporter_port is %d: %s listens on %s port %d already. Stop it, or choose another node_exporter_port or node_exporter_listen_address."
-            % (wish["port"], who, holder["address"], holder["port"])
-        )
+    found += port_problems(wish, seen["listeners"])
     for option, path in files(wish):
         found += file_problems(option, path, seen["files"][path], wish)
     names = seen["collectors"] if stays(wish, seen) else None
@@ -80,6 +71,23 @@ def host_problems(wish, seen):
     if not names:
         names = collectors.known(wish["version"] if wish["source"] == "release" else None)
     return found + collectors.problems(wish["collectors_enabled"], wish["collectors_disabled"], names, release)
+
+
+def port_problems(wish, holders):
+    """One message for each process that keeps the service from listening where it shall. holders: see listeners.listening."""
+    addresses = {}
+    for holder in holders:
+        if holder["unit"] == wish["unit"] or not listeners.collides(wish["listen_address"], holder["address"]):
+            continue
+        who = "a process that /proc does not show"
+        if holder["pid"]:
+            who = "%s (pid %d%s)" % (holder["command"], holder["pid"], ", %s" % holder["unit"] if holder["unit"] else "")
+        addresses.setdefault(who, []).append(holder["address"])
+    return [
+        "node_exporter_port is %d: %s listens there already, on %s. Stop it, or choose another node_exporter_port or node_exporter_listen_address."
+        % (wish["port"], who, " and ".join(addresses[who]))
+        for who in addresses
+    ]
 
 
 def file_problems(option, path, state, wish):
