@@ -60,7 +60,10 @@ def decide(view: InstanceView | None, host: Host | None, alive: bool) -> Step:
     if alive:
         return Step.REBOOT if host.generation < view.boot_generation else Step.KEEP
     ended_by_itself = host.process is not None and host.generation == view.boot_generation
-    return Step.EXAMINE if ended_by_itself else Step.BOOT
+    if not ended_by_itself:
+        return Step.BOOT
+    # AWS takes word of a power-off only of a running instance.
+    return Step.EXAMINE if view.state == "running" else Step.KEEP
 
 
 def wants_bastion(view: InstanceView) -> bool:

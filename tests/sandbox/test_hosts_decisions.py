@@ -113,6 +113,7 @@ def seen(**changes):
         (seen(), host(), True, Step.KEEP),
         (seen(boot_generation=2), host(), True, Step.REBOOT),
         (seen(), host(), False, Step.EXAMINE),
+        (seen(state="pending"), host(), False, Step.KEEP),
         (seen(boot_generation=2), host(), False, Step.BOOT),
         (seen(), host(process=None), False, Step.BOOT),
         (seen(state="stopping"), host(), True, Step.STOP),
