@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One writer per stack: an SSM parameter that is put without Overwrite, which only one of two runs can do.
 
-Its value says who holds it, since when and until when. An expired lock is taken over by writing the parameter's next version: SSM numbers
-versions one by one, so of two runs that try, only one gets the number after the one that both saw.
+Its value says who holds it, since when and until when. A lock that has expired, or whose holder ran on this machine and is dead, is taken
+over by writing the parameter's next version: SSM numbers versions one by one, so of two runs that try, only one gets the number after the
+one that both saw.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, ambiguous, code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import owner_tags, to_list
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.holder import is_dead, myself
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope
 
 MARGIN = 1800  # seconds that a run may take besides waiting for instances
@@ -60,7 +62,7 @@ class Lock:
 
     def _value(self) -> str:
         now = time.time()
-        value = {"owner": self.owner, "run": self.run, "since": now, "expires": now + self.control.wait_timeout + MARGIN}
+        value = {"owner": self.owner, "run": self.run, "since": now, "expires": now + self.control.wait_timeout + MARGIN, "holder": myself()}
         return json.dumps(value, sort_keys=True)
 
     def _take(self) -> bool:
@@ -76,7 +78,7 @@ class Lock:
             return False  # released in between: the next attempt takes it
         if value.get("run") == self.run:
             return True  # the request that got no answer took effect
-        if not self.control.break_lock and value.get("expires", 0) > time.time():
+        if not (self.control.break_lock or value.get("expires", 0) <= time.time() or is_dead(value.get("holder"))):
             return False
         return self._take_over(version)
 
