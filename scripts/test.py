@@ -90,7 +90,13 @@ class Runner:
         began = time.monotonic()
         with open(log, "w") as out:
             child = subprocess.Popen(
-                command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
             self.running[phase.name] = child
             code = self.wait(phase, child, log, began)

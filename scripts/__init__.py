@@ -1,0 +1,2 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
