@@ -100,7 +100,8 @@ def error_answer(service: str, code: str, message: str, status: int = 0) -> tupl
     if "json" in protocol:
         return status, "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message}).encode()
     if protocol == "ec2":
-        body = f"<Response><Errors><Error><Code>{where}</Code><Message>{what}</Message></Error></Errors><RequestID>sandbox</RequestID></Response>"
+        error = f"<Errors><Error><Code>{where}</Code><Message>{what}</Message></Error></Errors>"
+        body = f"<Response>{error}<RequestID>sandbox</RequestID></Response>"
     elif protocol == "query":
         body = f"<ErrorResponse><Error><Code>{where}</Code><Message>{what}</Message></Error><RequestId>sandbox</RequestId></ErrorResponse>"
     else:

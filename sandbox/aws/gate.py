@@ -31,11 +31,12 @@ from .timing import TIMING
 from .visibility import Visibility
 
 Start = Callable[..., Any]
+Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
 LOG_LENGTH = 20000
 
 
 class Gate:
-    def __init__(self, application: Callable[[dict[str, Any], Start], Iterable[bytes]], reset: Callable[[], None], facts: dict[str, Any]) -> None:
+    def __init__(self, application: Application, reset: Callable[[], None], facts: dict[str, Any]) -> None:
         self._application = application
         self._reset = reset
         self._facts = facts

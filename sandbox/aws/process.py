@@ -37,7 +37,8 @@ class Emulator:
         ready, log = folder / "ready.json", folder / "log"
         with log.open("wb") as sink:
             child = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.aws.server", "--no-hosts", "--die-with-parent", "--ready-file", str(ready), *self._arguments],
+                [sys.executable, "-m", "sandbox.aws.server", "--no-hosts", "--die-with-parent", "--ready-file", str(ready),
+                 *self._arguments],
                 cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
             )
         self._stack.callback(self._end, child)
@@ -70,7 +71,8 @@ class Emulator:
         :raises ValueError: the emulator refused it, with its reason.
         """
         data = None if payload is None else json.dumps(payload).encode()
-        request = urllib.request.Request(f"{self.url}/sandbox/{what}", data=data, method=method, headers={"Content-Type": "application/json"})
+        kind = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/sandbox/{what}", data=data, method=method, headers=kind)
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
                 return json.load(answer)

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is in the emulated AWS before anybody created anything: public images with their SSM parameters, and a stranger's bucket.
 
-Names, owners, root devices and parameter paths are those of the real publishers; image ids, dates of the newest builds and what they contain are not.
-Sources: https://wiki.debian.org/Cloud/AmazonEC2Image (owner 136693071363, /aws/service/debian/release/<n>/latest/<arch>),
+Names, owners, root devices and parameter paths are those of the real publishers; image ids, dates of the newest builds and what they
+contain are not. Sources: https://wiki.debian.org/Cloud/AmazonEC2Image (owner 136693071363,
+/aws/service/debian/release/<n>/latest/<arch>),
 https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/ (owner 099720109477),
 https://docs.aws.amazon.com/dlami/latest/devguide/find-dlami-id.html (owner amazon).
 """
@@ -58,8 +59,8 @@ def _ubuntu(version: str, codename: str, build: str, created: str) -> Image:
 
 def _deep_learning(title: str, slug: str, created: str, gib: int, device: str) -> Image:
     return Image(
-        name=f"{title} {created[:10].replace('-', '')}", owner=DEEP_LEARNING, alias="amazon", created=created, root_device=device, root_gib=gib,
-        description=title, parameter=f"/aws/service/deeplearning/ami/x86_64/{slug}/latest/ami-id",
+        name=f"{title} {created[:10].replace('-', '')}", owner=DEEP_LEARNING, alias="amazon", created=created, root_device=device,
+        root_gib=gib, description=title, parameter=f"/aws/service/deeplearning/ami/x86_64/{slug}/latest/ami-id",
     )
 
 
@@ -85,7 +86,7 @@ def suite_of(image_id: str, region: str) -> str | None:
 
 
 def plant() -> None:
-    """Put into moto what no patch puts there. Called at start and after every reset; images and parameters come with each region's backend."""
+    """Put into moto what no patch puts there (images and parameters come with each region's backend). Called at start and after a reset."""
     from moto.s3.models import s3_backends
 
     s3_backends[STRANGER]["aws"].create_bucket(TAKEN_BUCKET, "us-east-1")

@@ -81,7 +81,8 @@ class Server:
         with self._lock:
             if address in self._listeners:
                 return
-            listener = make_server(address, self.port, self.gate, threaded=True, request_handler=Quiet)
+            with socket.create_server((address, self.port)) as bound:  # werkzeug would end the process when it cannot bind
+                listener = make_server(*bound.getsockname(), self.gate, threaded=True, request_handler=Quiet, fd=bound.fileno())
             listener.daemon_threads = True
             self.port = listener.port
             self._listeners[address] = listener
@@ -155,7 +156,7 @@ def start_hosts(server: Server, state_dir: pathlib.Path) -> Any:
     from sandbox.aws.view import MotoView
     from sandbox.hosts.reconcile import Reconciler
 
-    reconciler = Reconciler(MotoView(server), state_dir)
+    reconciler = Reconciler(MotoView(), state_dir, server.listen, server.unlisten)
     reconciler.start()
     return reconciler
 

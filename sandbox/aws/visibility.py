@@ -15,6 +15,7 @@ import time
 from .actions import Call
 from .timing import TIMING
 
+LONG_AGO = float("-inf")
 CREATES = {"CreateVpc", "CreateSubnet", "CreateSecurityGroup", "CreateInternetGateway", "CreateRouteTable", "RunInstances"}
 CREATED = re.compile(rb"<(?:vpcId|subnetId|groupId|internetGatewayId|routeTableId|instanceId)>([a-z]+-[0-9a-f]+)<")
 #: Prefix of an id → error code.
@@ -35,7 +36,7 @@ class Visibility:
             return None
         now = time.monotonic()
         with self._lock:
-            young = next((value for value in call.form.values() if now - self._seen.get(value, 0.0) < TIMING.visibility), None)
+            young = next((value for value in call.form.values() if now - self._seen.get(value, LONG_AGO) < TIMING.visibility), None)
         return (CODES[young.partition("-")[0]], f"The ID '{young}' does not exist") if young else None
 
     def note(self, call: Call, body: bytes) -> None:

@@ -192,7 +192,8 @@ def interfaces(aws: Emulator) -> None:
     tags = [{"ResourceType": "network-interface", "Tags": [{"Key": "owner", "Value": "me"}]}]
     instance = account.launch(SubnetId=subnet, TagSpecifications=tags)[0]["InstanceId"]
     where = [{"Name": "subnet-id", "Values": [subnet]}]
-    assert [one["TagSet"] for one in account.ec2.describe_network_interfaces(Filters=where)["NetworkInterfaces"]] == [[{"Key": "owner", "Value": "me"}]]
+    found = account.ec2.describe_network_interfaces(Filters=where)["NetworkInterfaces"]
+    assert [one["TagSet"] for one in found] == [[{"Key": "owner", "Value": "me"}]]
     account.ec2.terminate_instances(InstanceIds=[instance])
     assert not account.ec2.describe_network_interfaces(Filters=where)["NetworkInterfaces"]
 
@@ -200,7 +201,8 @@ def interfaces(aws: Emulator) -> None:
 @behaviour
 def metadata_options(aws: Emulator) -> None:
     account = Account(aws)
-    instance = account.launch(MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"})[0]["InstanceId"]
+    wanted = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"}
+    instance = account.launch(MetadataOptions=wanted)[0]["InstanceId"]
     account.ec2.modify_instance_metadata_options(InstanceId=instance, HttpPutResponseHopLimit=3)
     options = account.instance(instance)["MetadataOptions"]
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"], options["InstanceMetadataTags"]) == ("required", 3, "enabled")
@@ -220,6 +222,23 @@ def termination_protection(aws: Emulator) -> None:
     account.ec2.modify_instance_attribute(InstanceId=kept, DisableApiTermination={"Value": False})
     account.ec2.terminate_instances(InstanceIds=[plain, kept])
     assert {account.instance(one)["State"]["Name"] for one in (plain, kept)} == {"terminated"}
+
+
+@behaviour
+def instance_attributes(aws: Emulator) -> None:
+    account = Account(aws)
+    vpc, subnet = account.network()
+    group = account.ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    instance = account.launch(SubnetId=subnet, SecurityGroupIds=[group])[0]["InstanceId"]
+    change = account.ec2.modify_instance_attribute
+    assert refusal(change, InstanceId=instance, InstanceType={"Value": "t3.xlarge"})[0] == "IncorrectInstanceState"
+    change(InstanceId=instance, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+    shown = account.ec2.describe_instance_attribute(InstanceId=instance, Attribute="instanceInitiatedShutdownBehavior")
+    assert shown["InstanceInitiatedShutdownBehavior"] == {"Value": "terminate"}
+    assert [one["GroupId"] for one in account.instance(instance)["SecurityGroups"]] == [group]
+    account.ec2.stop_instances(InstanceIds=[instance])
+    change(InstanceId=instance, InstanceType={"Value": "t3.xlarge"})
+    assert account.instance(instance)["InstanceType"] == "t3.xlarge"
 
 
 @behaviour
@@ -262,13 +281,15 @@ def network_dependencies(aws: Emulator) -> None:
 @behaviour
 def bucket_defaults(aws: Emulator) -> None:
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket="fresh-one", CreateBucketConfiguration={"Tags": [{"Key": "owner", "Value": "me"}, {"Key": "empty", "Value": ""}]})
-    assert s3.get_bucket_tagging(Bucket="fresh-one")["TagSet"] == [{"Key": "owner", "Value": "me"}, {"Key": "empty", "Value": ""}]
+    tags = [{"Key": "owner", "Value": "me"}, {"Key": "empty", "Value": ""}]
+    s3.create_bucket(Bucket="fresh-one", CreateBucketConfiguration={"Tags": tags})
+    assert s3.get_bucket_tagging(Bucket="fresh-one")["TagSet"] == tags
     s3.delete_bucket_encryption(Bucket="fresh-one")
     rule = s3.get_bucket_encryption(Bucket="fresh-one")["ServerSideEncryptionConfiguration"]["Rules"][0]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     assert all(s3.get_public_access_block(Bucket="fresh-one")["PublicAccessBlockConfiguration"].values())
-    assert s3.get_bucket_ownership_controls(Bucket="fresh-one")["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    controls = s3.get_bucket_ownership_controls(Bucket="fresh-one")["OwnershipControls"]
+    assert controls["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
 @behaviour
@@ -289,7 +310,8 @@ def bucket_ownership(aws: Emulator) -> None:
 def bucket_lifecycle(aws: Emulator) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="kept-versions")
-    rule = {"Status": "Enabled", "Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": {"NoncurrentDays": 7, "NewerNoncurrentVersions": 3}}
+    expiration = {"NoncurrentDays": 7, "NewerNoncurrentVersions": 3}
+    rule = {"Status": "Enabled", "Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": expiration}
     s3.put_bucket_lifecycle_configuration(Bucket="kept-versions", LifecycleConfiguration={"Rules": [rule]})
     shown = s3.get_bucket_lifecycle_configuration(Bucket="kept-versions")["Rules"][0]
     assert shown.pop("ID")

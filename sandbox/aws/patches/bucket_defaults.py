@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fresh bucket is private and encrypted, and keeps the tags it was created with.
 
-AWS: SSE-S3 by default since January 2023, all public access blocked and ACLs disabled since April 2023; deleting the encryption configuration resets it
-to SSE-S3; CreateBucketConfiguration takes Tags.
+AWS: SSE-S3 by default since January 2023, all public access blocked and ACLs disabled since April 2023; deleting the encryption
+configuration resets it to SSE-S3; CreateBucketConfiguration takes Tags.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html,
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html

@@ -3,7 +3,8 @@
 """RunInstances with a ClientToken launches once, however often it is sent.
 
 AWS: the same token with the same parameters returns the same instances; with other parameters it is IdempotentParameterMismatch; once its
-instances are terminated it is IdempotentInstanceTerminated, for at least a day. A request that failed leaves its token free. At most 64 ASCII characters.
+instances are terminated it is IdempotentInstanceTerminated, for at least a day. A request that failed leaves its token free. At most 64
+ASCII characters.
 https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html,
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 moto: stores the token and launches again.
@@ -20,6 +21,7 @@ from ..context import CURRENT
 from ..timing import TIMING
 
 LONGEST = 64
+MISMATCH = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
 _LOCK = threading.RLock()
 
 
@@ -50,10 +52,9 @@ def apply() -> None:
             known = launches.get(token)
             if known is not None and not _forgotten(self.ec2_backend, known):
                 if known.request != request:
-                    raise EC2ClientError("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in "
-                                                                        "previous request(s).")
+                    raise EC2ClientError("IdempotentParameterMismatch", MISMATCH)
                 if known.ended is not None:
-                    raise EC2ClientError("IdempotentInstanceTerminated", f"The instances of the request with client token {token} have been terminated.")
+                    raise EC2ClientError("IdempotentInstanceTerminated", f"The instances launched with {token} have been terminated.")
                 return ActionResult(self.ec2_backend.reservations[known.reservation_id])
             result = original(self)
             launches[token] = _Launch(request, result.result.id)

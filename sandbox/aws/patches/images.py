@@ -27,8 +27,9 @@ def apply() -> None:
         original_load(self)
         for image in IMAGES:
             made = amis.Ami(
-                self, image.id(self.region_name), name=image.name, description=image.description, owner_id=image.owner, owner_alias=image.alias,
-                public=True, virtualization_type="hvm", architecture=image.architecture, creation_date=default_timestamp_parser(image.created),
+                self, image.id(self.region_name), name=image.name, description=image.description, owner_id=image.owner,
+                owner_alias=image.alias, public=True, virtualization_type="hvm", architecture=image.architecture,
+                creation_date=default_timestamp_parser(image.created),
                 image_location=f"{image.alias or image.owner}/{image.name}", hypervisor="xen", root_device_type="ebs",
                 root_device_name=image.root_device, boot_mode="uefi-preferred", region_name=f"{self.region_name}a",
             )

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The interfaces of a launch end with the instance, and carry the tags that the launch gives to interfaces.
 
-AWS: an interface created at launch has DeleteOnTermination true unless the request says otherwise; TagSpecifications take network-interface.
+AWS: an interface created at launch has DeleteOnTermination true unless the request says otherwise; TagSpecifications take
+network-interface.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceSpecification.html,
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
 moto: keeps the interface after termination and drops its tags.

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """RunInstances launches MaxCount when it can, at least MinCount or nothing, and all of them get the instance profile.
 
-AWS: "If you specify a value [of MaxCount] that is more capacity than Amazon EC2 can launch in the target Availability Zone, Amazon EC2 launches
-the largest possible number of instances above MinCount."
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
-InsufficientFreeAddressesInSubnet and InsufficientInstanceCapacity: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+AWS: "If you specify a value [of MaxCount] that is more capacity than Amazon EC2 can launch in the target Availability Zone, Amazon EC2
+launches the largest possible number of instances above MinCount."
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html InsufficientFreeAddressesInSubnet and
+InsufficientInstanceCapacity: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 moto: launches MinCount, associates the profile with the first instance only, and knows neither error.
 """
 
@@ -28,14 +28,14 @@ def apply() -> None:
             return original(self, image_id, count, user_data, security_group_names, **options)
         least, most = int(form.get("MinCount", 1)), int(form.get("MaxCount", 1))
         if least < 1 or most < least:
-            raise EC2ClientError("InvalidParameterValue", f"The maximum number of instances ({most}) must be at least the minimum ({least}), from 1")
+            raise EC2ClientError("InvalidParameterValue", f"MaxCount ({most}) must be at least MinCount ({least}), and both 1 or more")
         free = _free_addresses(self, options)
         if free is not None and free < least:
             raise EC2ClientError("InsufficientFreeAddressesInSubnet", f"Not enough free addresses in subnet: {free} left, {least} wanted.")
         if 0 <= CURRENT.capacity < least:
             raise EC2ClientError("InsufficientInstanceCapacity", (
-                f"We currently do not have sufficient {options.get('instance_type')} capacity in the Availability Zone you requested. Our system will be "
-                "working on provisioning additional capacity."))
+                f"We currently do not have sufficient {options.get('instance_type')} capacity in the Availability Zone you requested. "
+                "Our system will be working on provisioning additional capacity."))
         bounds = [most, *([] if free is None else [free]), *([CURRENT.capacity] if CURRENT.capacity >= 0 else [])]
         reservation = original(self, image_id, min(bounds), user_data, security_group_names, **options)
         name, arn = options.get("iam_instance_profile_name"), options.get("iam_instance_profile_arn")

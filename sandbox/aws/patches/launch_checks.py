@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """RunInstances refuses what does not exist or does not fit together, before anything is made.
 
-AWS: InvalidAMIID.Malformed, InvalidAMIID.NotFound, InvalidAMIID.Unavailable, InvalidKeyPair.NotFound, InvalidParameterValue for a type that does not
-exist or whose architecture is not the image's, Unsupported for a type that the zone does not offer, InvalidParameter for a group of another network.
+AWS: InvalidAMIID.Malformed, InvalidAMIID.NotFound, InvalidAMIID.Unavailable, InvalidKeyPair.NotFound, InvalidParameterValue for a type
+that does not exist or whose architecture is not the image's, Unsupported for a type that the zone does not offer, InvalidParameter for a
+group of another network.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 moto: accepts all of these (its optional validations know other codes than AWS).
 """
@@ -71,10 +72,11 @@ def _check_type(backend: Any, name: str, zone: str | None, image: Any) -> None:
         raise _error("InvalidParameterValue", f"Invalid value '{name}' for InstanceType.")
     supported = INSTANCE_TYPES[name].get("ProcessorInfo", {}).get("SupportedArchitectures", [])
     if image is not None and image.architecture and supported and image.architecture not in supported:
-        raise _error("InvalidParameterValue", f"The architecture '{','.join(supported)}' of the specified instance type does not match the "
-                                              f"architecture '{image.architecture}' of the specified AMI. Specify an instance type and an AMI that have matching "
-                                              "architectures, and try again.")
-    offered = {one["Location"] for one in INSTANCE_TYPE_OFFERINGS["availability-zone"].get(backend.region_name, []) if one["InstanceType"] == name}
+        raise _error("InvalidParameterValue", (
+            f"The architecture '{','.join(supported)}' of the specified instance type does not match the architecture "
+            f"'{image.architecture}' of the specified AMI. Specify an instance type and an AMI that have matching architectures."))
+    offers = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(backend.region_name, [])
+    offered = {one["Location"] for one in offers if one["InstanceType"] == name}
     if zone and zone not in offered:
         rest = ", ".join(sorted(offered)) or "another region"
         raise _error("Unsupported", f"Your requested instance type ({name}) is not supported in your requested Availability Zone ({zone}). "
@@ -82,8 +84,8 @@ def _check_type(backend: Any, name: str, zone: str | None, image: Any) -> None:
 
 
 def _check_groups(backend: Any, options: dict[str, Any], vpc: str | None) -> None:
-    groups = [*(options.get("security_group_ids") or []), *(group for nic in options.get("nics") or [] for group in nic.get("Groups") or [])]
-    for group_id in groups:
+    of_interfaces = [group for nic in options.get("nics") or [] for group in nic.get("Groups") or []]
+    for group_id in [*(options.get("security_group_ids") or []), *of_interfaces]:
         group = backend.get_security_group_from_id(group_id) if isinstance(group_id, str) else group_id
         if group is None:
             raise _error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")

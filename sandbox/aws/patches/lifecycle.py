@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Instances take their time: pending before running, stopping before stopped, shutting-down before terminated; some launches die.
 
-AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html; a launch that was accepted and could not be completed goes from
-pending to terminated with a StateReason (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html). Stopping, starting or
-rebooting an instance that is in no state for it is IncorrectInstanceState.
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html; a launch that was accepted and could not be
+completed goes from pending to terminated with a StateReason
+(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html). Stopping, starting or rebooting an instance that is in no
+state for it is IncorrectInstanceState.
 moto: every change is immediate and allowed.
 
 Also counts boots (``boot_generation``), which the hosts follow.

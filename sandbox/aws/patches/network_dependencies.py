@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is in use cannot be deleted, and a deleted subnet leaves its route table.
 
-AWS: DeleteVpc with a gateway, a group or an endpoint in it, DeleteSubnet with an interface in it, DeleteSecurityGroup that an interface or another group's
-rule uses, and DetachInternetGateway while a public address is mapped answer DependencyViolation; an instance counts until it is terminated.
+AWS: DeleteVpc with a gateway, a group or an endpoint in it, DeleteSubnet with an interface in it, DeleteSecurityGroup that an interface
+or another group's rule uses, and DetachInternetGateway while a public address is mapped answer DependencyViolation; an instance counts
+until it is terminated.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpc.html, API_DeleteSubnet.html, API_DeleteSecurityGroup.html,
 API_DetachInternetGateway.html; https://docs.aws.amazon.com/vpc/latest/userguide/subnet-deleting.html
 moto: allows all of these, but for subnets of a VPC, and keeps the association of a deleted subnet, which blocks its route table for ever.
@@ -50,7 +51,8 @@ def apply() -> None:
 
     def patched_detach(self: Any, internet_gateway_id: str, vpc_id: str) -> None:
         if any(interface.subnet.vpc_id == vpc_id and interface.public_ip for interface in _interfaces(self)):
-            raise _violation(f"Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.")
+            raise _violation(
+                f"Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.")
         detach(self, internet_gateway_id, vpc_id)
 
     VPCBackend.delete_vpc, SubnetBackend.delete_subnet = patched_delete_vpc, patched_delete_subnet

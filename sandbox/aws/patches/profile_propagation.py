@@ -38,7 +38,7 @@ def apply() -> None:
             profile = find(*arguments, **options)
         except NotFoundException:
             profile = None
-        if profile is None or time.monotonic() - getattr(profile, "changed_at", 0.0) < TIMING.profile_propagation:
+        if profile is None or time.monotonic() - getattr(profile, "changed_at", float("-inf")) < TIMING.profile_propagation:
             raise _unknown(arn, name)
         return profile
 

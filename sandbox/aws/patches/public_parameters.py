@@ -30,8 +30,9 @@ def apply() -> None:
         for image in IMAGES:
             if image.parameter:
                 dict.setdefault(self, image.parameter, []).append(models.Parameter(
-                    account_id=self.account_id, name=image.parameter, value=image.id(self.region_name), parameter_type="String", description=None,
-                    allowed_pattern=None, keyid=None, last_modified_date=default_timestamp_parser(image.created), version=1, data_type="aws:ec2:image",
+                    account_id=self.account_id, name=image.parameter, value=image.id(self.region_name), parameter_type="String",
+                    description=None, allowed_pattern=None, keyid=None, version=1, data_type="aws:ec2:image",
+                    last_modified_date=default_timestamp_parser(image.created),
                 ))
 
     models.ParameterDict._check_loading_status = check

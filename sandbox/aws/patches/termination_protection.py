@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An instance launched with DisableApiTermination cannot be terminated until that is lifted, and takes its zone's others with it.
 
-AWS: TerminateInstances answers OperationNotPermitted; "If you terminate multiple instances across multiple Availability Zones, and one or more of the
-specified instances are enabled for termination protection, the request fails": those in the same zone as a protected one stay, others are terminated.
+AWS: TerminateInstances answers OperationNotPermitted; "If you terminate multiple instances across multiple Availability Zones, and one or
+more of the specified instances are enabled for termination protection, the request fails": those in the same zone as a protected one
+stay, others are terminated.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
 moto: RunInstances ignores the parameter, and terminates what stands before the protected one in the list.
 """

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An instance has exactly its image's root volume, changed by what the request says, and volumes keep IOPS and throughput.
 
-AWS: a block device mapping of the root device overrides size, type, encryption of the image's own; other mappings are added; gp3 has 3,000 IOPS and
-125 MiB/s unless given; a root volume smaller than its snapshot is InvalidBlockDeviceMapping.
+AWS: a block device mapping of the root device overrides size, type, encryption of the image's own; other mappings are added; gp3 has
+3,000 IOPS and 125 MiB/s unless given; a root volume smaller than its snapshot is InvalidBlockDeviceMapping.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/block-device-mapping-concepts.html,
 https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
-moto: the root volume is lost when any mapping is given, an 8 GB one is added when a launch template gives one, IOPS and throughput are dropped.
+moto: the root volume is lost when any mapping is given, an 8 GB one is added when a launch template gives one, IOPS and throughput are
+dropped.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ def apply() -> None:
         finally:
             _PERFORMANCE.by_device = {}
 
-    def add_block_device(self: Any, size: Any, device_path: str, snapshot_id: Any, encrypted: bool, delete_on_termination: bool, kms_key_id: Any,
-                         volume_type: Any) -> None:
+    def add_block_device(
+        self: Any, size: Any, device_path: str, snapshot_id: Any, encrypted: bool, delete_on_termination: bool, kms_key_id: Any,
+        volume_type: Any,
+    ) -> None:
         wanted = getattr(_PERFORMANCE, "by_device", {}).get(device_path, {})
         volume = self.ec2_backend.create_volume(
-            size=int(size) if size else None, zone_name=self._placement.zone, snapshot_id=snapshot_id, encrypted=encrypted, kms_key_id=kms_key_id,
-            volume_type=volume_type, iops=wanted.get("Iops"), throughput=wanted.get("Throughput"),
+            size=int(size) if size else None, zone_name=self._placement.zone, snapshot_id=snapshot_id, encrypted=encrypted,
+            kms_key_id=kms_key_id, volume_type=volume_type, iops=wanted.get("Iops"), throughput=wanted.get("Throughput"),
         )
         self.ec2_backend.attach_volume(volume.id, self.id, device_path, delete_on_termination)
 
@@ -65,11 +68,12 @@ def merged(root: str, image_volume: dict[str, Any], given: list[dict[str, Any]])
     """
     override = next((one.get("Ebs", {}) for one in given if one.get("DeviceName") == root), {})
     volume = {**image_volume, **{name: value for name, value in override.items() if value is not None}}
-    if int(volume["VolumeSize"]) < int(image_volume["VolumeSize"]):
+    size, least = int(volume["VolumeSize"]), int(image_volume["VolumeSize"])
+    if size < least:
         from moto.ec2.exceptions import EC2ClientError
 
         raise EC2ClientError("InvalidBlockDeviceMapping", (
-            f"Volume of size {volume['VolumeSize']}GB is smaller than snapshot '{image_volume['SnapshotId']}', expect size>= {image_volume['VolumeSize']}GB"))
+            f"Volume of size {size}GB is smaller than snapshot '{image_volume['SnapshotId']}', expect size>= {least}GB"))
     if override and CURRENT.form("RunInstances"):
         volume["DeleteOnTermination"] = _keeps(root)
     return [{"DeviceName": root, "Ebs": volume}, *(one for one in given if one.get("DeviceName") != root)]
