@@ -29,7 +29,9 @@ def apply() -> None:
         serialize, rules = self.serialized, self.backend.get_bucket_lifecycle(self.bucket_name)
 
         def complete(result: Any) -> Any:
-            for shown, rule in zip(result.result["Rules"], rules, strict=True):
+            # moto hands its errors through here as well
+            shown_rules = result.result["Rules"] if isinstance(result.result, dict) else []
+            for shown, rule in zip(shown_rules, rules or [], strict=False):
                 if getattr(rule, "newer_noncurrent_versions", None):
                     shown["NoncurrentVersionExpiration"]["NewerNoncurrentVersions"] = rule.newer_noncurrent_versions
             return serialize(result)
