@@ -33,8 +33,8 @@ options:
     required: true
   cert_file:
     description:
-      - The certificate on this host that the exporter is to present. With it the connection is trusted when exactly this certificate, or one that it
-        signed, is served; the name in it is not compared, since the scrape goes to a local address.
+      - The certificate on this host that the exporter is to present. With it the connection is trusted when exactly this certificate,
+        or one that it signed, is served; the name in it is not compared, since the scrape goes to a local address.
     type: path
   username:
     description: User for basic authentication.
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 - name: Want the CPU collector to work
   ansible.builtin.assert:
-    that: scrape.samples | selectattr('labels.collector', 'defined') | selectattr('labels.collector', 'eq', 'cpu') | map(attribute='value') | list == [1.0]
+    that: "{'name': 'node_scrape_collector_success', 'labels': {'collector': 'cpu'}, 'value': 1.0} in scrape.samples"
 """
 
 RETURN = r"""
@@ -85,6 +85,7 @@ from urllib.error import HTTPError
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_native
 from ansible.module_utils.urls import Request
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import exposition
 
 ARGUMENTS = {

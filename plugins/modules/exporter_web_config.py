@@ -106,6 +106,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import bcrypt, web_config
 
 ARGUMENTS = {
@@ -233,7 +234,7 @@ def main():
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
         mutually_exclusive=[("cert_file", "cert_content"), ("key_file", "key_content")],
-        required_by={"cert_file": ["key_file"], "key_file": ["cert_file"], "cert_content": ["key_content"], "key_content": ["cert_content"]},
+        required_together=[("cert_file", "key_file"), ("cert_content", "key_content")],
     )
     path = module.params["path"]
     problem = problem_of(module.params)

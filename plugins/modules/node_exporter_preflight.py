@@ -171,6 +171,7 @@ import pwd
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, listeners, preflight
 
 UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")

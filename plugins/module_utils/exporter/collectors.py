@@ -50,7 +50,10 @@ def known(version=None):
 
 
 def problems(enabled, disabled, names, release):
-    """Messages about the two lists. `names`: what the exporter knows, None when that cannot be told yet; `release`: its name in messages."""
+    """Messages about the two lists.
+
+    `names`: what the exporter knows, None when that cannot be told yet. `release`: its name in messages.
+    """
     found = []
     for option, wished in (("node_exporter_collectors_enabled", enabled), ("node_exporter_collectors_disabled", disabled)):
         for index, name in enumerate(wished):
@@ -62,5 +65,6 @@ def problems(enabled, disabled, names, release):
                 found.append("%s[%d] is %s: %s has no such collector. %s" % (option, index, name, release, hint))
     both = sorted(set(enabled) & set(disabled))
     if both:
-        found.append("node_exporter_collectors_enabled and node_exporter_collectors_disabled both name %s. Keep each in one of them." % ", ".join(both))
+        both_options = "node_exporter_collectors_enabled and node_exporter_collectors_disabled"
+        found.append("%s both name %s. Keep each in one of them." % (both_options, ", ".join(both)))
     return found

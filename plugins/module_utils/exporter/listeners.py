@@ -40,8 +40,8 @@ def parse_proc_net(text):
 def collides(wished, address):
     """Whether a socket on `address` keeps another one from binding `wished` (strings or ip addresses, same port).
 
-    Go takes 0.0.0.0 like ::, as all addresses of both families (net.Listen), so an exporter that wishes it collides with any socket. One on ::
-    takes the IPv4 port too unless IPV6_V6ONLY is set, which /proc does not show: it is counted as taken.
+    Go takes 0.0.0.0 like ::, as all addresses of both families (net.Listen), so an exporter that wishes it collides with any socket.
+    One on :: takes the IPv4 port too unless IPV6_V6ONLY is set, which /proc does not show: it is counted as taken.
     """
     try:
         wish, there = ipaddress.ip_address(wished), ipaddress.ip_address(address)

@@ -22,13 +22,14 @@ def input_problems(wish):
         ipaddress.ip_address(wish["listen_address"])
     except ValueError:
         found.append(
-            "node_exporter_listen_address is %r: expected one IPv4 or IPv6 address. Use 0.0.0.0 for all of them, or 127.0.0.1." % wish["listen_address"]
+            "node_exporter_listen_address is %r: expected one IPv4 or IPv6 address. Use 0.0.0.0 for all of them, or 127.0.0.1."
+            % wish["listen_address"]
         )
     if not 1 <= wish["port"] <= 65535:
         found.append("node_exporter_port is %d: expected 1 to 65535. The usual one is 9100." % wish["port"])
     for option, path in [("node_exporter_textfile_directory", wish["textfile_directory"])] + files(wish):
         if path and not PLAIN_PATH.match(path):
-            found.append("%s is %r: expected an absolute path of letters, digits and . _ - + @ : only. Use a plainer path." % (option, path))
+            found.append("%s is %r: expected an absolute path of letters, digits and . _ - + @ :. Use a plainer path." % (option, path))
     if wish["source"] == "release":
         found += release_problems(wish)
     return found
@@ -41,28 +42,32 @@ def release_problems(wish):
         found.append("node_exporter_version is %r: node_exporter_source release wants one release, as in 1.9.1." % (wish["version"] or ""))
     if not re.match(r"^https?://[^\s/]+", wish["release_url"] or ""):
         found.append(
-            "node_exporter_release_url is %r: expected an http or https URL below which v<version>/node_exporter-<version>.linux-<arch>.tar.gz lies."
-            % (wish["release_url"] or "")
+            "node_exporter_release_url is %r: expected an http or https URL. The tarball is looked for below it, as "
+            "v<version>/node_exporter-<version>.linux-<arch>.tar.gz." % (wish["release_url"] or "")
         )
     checksum = (wish["sha256"] or {}).get(wish["architecture"])
     where = "node_exporter_sha256.%s" % wish["architecture"]
     if checksum is None:
         found.append("%s is missing: a release is only installed with its checksum. Take it from the release's sha256sums.txt." % where)
     elif not SHA256.match(str(checksum)):
-        found.append("%s is %r: expected 64 hexadecimal digits in lower case. Take it from the release's sha256sums.txt." % (where, str(checksum)))
+        expected = "expected 64 hexadecimal digits in lower case. Take it from the release's sha256sums.txt."
+        found.append("%s is %r: %s" % (where, str(checksum), expected))
     return found
 
 
 def files(wish):
     """[(option, path)] of the files on the host that the user named."""
-    return [(option, path) for option, path in (("node_exporter_tls.cert_file", wish["cert_file"]), ("node_exporter_tls.key_file", wish["key_file"])) if path]
+    return [("node_exporter_tls." + name, wish[name]) for name in ("cert_file", "key_file") if wish[name]]
 
 
 def host_problems(wish, seen):
     """Messages about this host. seen: see node_exporter_preflight.look."""
     found = []
     if not seen["systemd"]:
-        found.append("This host does not run systemd (/run/systemd/system is missing): node_exporter is set up as a systemd service. Use a host that boots with it.")
+        found.append(
+            "This host does not run systemd (/run/systemd/system is missing): node_exporter is set up as a systemd service. "
+            "Use a host that boots with it."
+        )
     found += port_problems(wish, seen["listeners"])
     for option, path in files(wish):
         found += file_problems(option, path, seen["files"][path], wish)
@@ -84,8 +89,8 @@ def port_problems(wish, holders):
             who = "%s (pid %d%s)" % (holder["command"], holder["pid"], ", %s" % holder["unit"] if holder["unit"] else "")
         addresses.setdefault(who, []).append(holder["address"])
     return [
-        "node_exporter_port is %d: %s listens there already, on %s. Stop it, or choose another node_exporter_port or node_exporter_listen_address."
-        % (wish["port"], who, " and ".join(addresses[who]))
+        "node_exporter_port is %d: %s listens there already, on %s. "
+        "Stop it, or choose another node_exporter_port or node_exporter_listen_address." % (wish["port"], who, " and ".join(addresses[who]))
         for who in addresses
     ]
 
@@ -93,10 +98,14 @@ def port_problems(wish, holders):
 def file_problems(option, path, state, wish):
     """Messages about one file that the service must read. state: {exists, readable, mode, owner, group}."""
     if not state["exists"]:
-        return ["%s is %s: there is no such file on this host. Put it there before this role runs, or give its text in the _content option." % (option, path)]
+        return [
+            "%s is %s: there is no such file on this host. Put it there before this role runs, or give its text in the _content option."
+            % (option, path)
+        ]
     if not state["readable"]:
         return [
-            "%s is %s (mode %s, %s:%s): the service runs as %s and cannot read it. Give its group read access and add that group to node_exporter_groups."
+            "%s is %s (mode %s, %s:%s): the service runs as %s and cannot read it. "
+            "Give its group read access and add that group to node_exporter_groups."
             % (option, path, state["mode"], state["owner"], state["group"], wish["user"])
         ]
     return []

@@ -14,6 +14,7 @@ import threading
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+
 from ansible_collections.mlinfra.hosts.plugins.modules import exporter_scrape_info as module
 
 PAGE = 'node_exporter_build_info{version="1.9.0"} 1\nnode_load1 0.5\nstrange NaN\n'

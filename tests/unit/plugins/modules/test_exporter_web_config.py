@@ -12,6 +12,7 @@ import stat
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+
 from ansible_collections.mlinfra.hosts.plugins.modules import exporter_web_config as module
 
 CERT = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
@@ -27,7 +28,8 @@ def run(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(module, "attributes", lambda *given: dict(attributes(*given), owner=None))
 
     def answer(check=False, **options):
-        arguments = {"path": str(tmp_path / "web" / "web-config.yml"), "group": GROUP, "bcrypt_cost": 4, **options, "_ansible_check_mode": check}
+        path = str(tmp_path / "web" / "web-config.yml")
+        arguments = {"path": path, "group": GROUP, "bcrypt_cost": 4, **options, "_ansible_check_mode": check}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()
         return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
@@ -105,7 +107,7 @@ def test_own_certificate_goes_when_the_user_brings_files(run, tmp_path):
         ({"basic_auth_users": {"a": "x" * 73}}, "basic_auth_users.a has 73 bytes"),
         ({"basic_auth_users": {"a": ""}}, "basic_auth_users.a is empty"),
         ({"bcrypt_cost": 20}, "bcrypt_cost is 20: expected 4 to 15"),
-        ({"cert_file": "/x"}, "missing parameter(s) required by 'cert_file': key_file"),
+        ({"cert_file": "/x"}, "parameters are required together: cert_file, key_file"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_written(run, tmp_path, options, message):

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+
 from ansible_collections.mlinfra.hosts.plugins.modules import node_exporter_preflight as module
 
 PROGRAM = """#!/bin/sh
@@ -29,8 +30,8 @@ def preflight(capsys, tmp_path, monkeypatch):
 
     def answer(**options):
         arguments = {
-            "source": "package", "binary": str(tmp_path / "node_exporter"), "unit": "no-such.service", "user": "root", "listen_address": "127.0.0.1",
-            "port": 1, **options,
+            "source": "package", "binary": str(tmp_path / "node_exporter"), "unit": "no-such.service", "user": "root",
+            "listen_address": "127.0.0.1", "port": 1, **options,
         }  # fmt: skip
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import bcrypt
 
 # https://github.com/openwall/crypt_blowfish (wrapper.c, its own test vectors)

@@ -24,7 +24,7 @@ def test_help_is_read_over_line_breaks():
 
 
 def test_version_of_old_and_new_programs():
-    assert collectors.parse_version("node_exporter, version 1.5.0 (branch: debian/sid, revision: 1.5.0-1+b6)\n  go version: go1.19.8") == "1.5.0"
+    assert collectors.parse_version("node_exporter, version 1.5.0 (branch: debian/sid)\n  go version: go1.19.8") == "1.5.0"
     assert collectors.parse_version("something else") is None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import exposition
 
 PAGE = """# HELP node_scrape_collector_success node_exporter: Whether a collector succeeded.

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import yaml
-from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import web_config
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import web_config
 
 HASH = "$2b$10$" + "a" * 53
 OTHER = "$2b$10$" + "b" * 53
