@@ -114,5 +114,12 @@ def test_variables_carry_the_role_name(role):
 
 
 @pytest.mark.parametrize("role", tree.roles())
+def test_has_a_readme(role):
+    """Galaxy refuses a collection with a role that has none."""
+    readme = tree.CHECKOUT / "roles" / role / "README.md"
+    assert readme.exists() and f"{tree.COLLECTION}.{role}" in readme.read_text(), f"roles/{role}/README.md must show how the role is called"
+
+
+@pytest.mark.parametrize("role", tree.roles())
 def test_has_a_test(role):
     assert re.search(rf"(?<![a-z0-9_.]){tree.COLLECTION}\.{role}(?![a-z0-9_])", _users()), f"no test, scenario or playbook uses role {role}"
