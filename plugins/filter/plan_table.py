@@ -18,6 +18,10 @@ options:
     description: What M(mlinfra.hosts.aws_stack) returned.
     type: dict
     required: true
+  done:
+    description: Whether the plan has been carried out, for the words.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -33,7 +37,7 @@ _value:
   elements: str
   sample:
     - "Account 123456789012, us-east-1: 1 to create, 1 to update, 11 to keep"
-    - "create  bucket    artifacts  does not exist"
+    - "create  bucket    artifacts  vision-dev-artifacts-123456789012"
     - "update  instance  train-0    tags differ"
     - "plan_id 3f6c1d0a9b7e4c55"
 """
@@ -45,28 +49,52 @@ from ansible.errors import AnsibleFilterError
 
 # what needs the reader's eye comes first
 _ORDER = ("blocked", "foreign", "delete", "replace", "create", "update")
+_DONE = {"delete": "deleted", "replace": "replaced", "create": "created", "update": "updated", "keep": "kept"}
+# What tells one new resource from another; any kind has few of them.
+_TELLING = ("bucket_name", "repository_name", "instance_type", "image_id", "cidr", "zone")
 
 
-def plan_table(result: Any) -> list[str]:
+def plan_table(result: Any, done: bool = False) -> list[str]:
     if not isinstance(result, Mapping) or not isinstance(result.get("plan"), list):
         raise AnsibleFilterError("plan_table wants the result of mlinfra.hosts.aws_stack, which has a plan. Register it and pass all of it.")
     shown = [change for change in result["plan"] if change["action"] != "keep"]
     shown.sort(key=lambda change: _ORDER.index(change["action"]) if change["action"] in _ORDER[:2] else len(_ORDER))
-    rows = [(change["action"], change["kind"], str(change["name"]), " ".join(str(change.get("reason") or "").split())) for change in shown]
+    rows = [(_DONE.get(change["action"], change["action"]) if done else change["action"], change["kind"], str(change["name"]), _detail(change)) for change in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
-    return [_headline(result, bool(rows)), *lines, f"plan_id {result['plan_id']}"]
+    return [_headline(result, bool(rows), done), *lines, f"plan_id {result['plan_id']}"]
 
 
-def _headline(result: Mapping, changes: bool) -> str:
+def _headline(result: Mapping, changes: bool, done: bool) -> str:
     counts = result.get("summary") or {}
-    parts = [f"{counts[action]} {_verb(action)}" for action in (*_ORDER, "keep") if counts.get(action)]
+    parts = [f"{counts[action]} {_verb(action, done)}" for action in (*_ORDER, "keep") if counts.get(action)]
     whole = ", ".join(parts) if parts else "nothing there"
     return f"Account {result['account_id']}, {result['region']}: {'' if changes else 'nothing to change, '}{whole}"
 
 
-def _verb(action: str) -> str:
-    return action if action in ("blocked", "foreign") else f"to {action}"
+def _verb(action: str, done: bool) -> str:
+    if action in ("blocked", "foreign"):
+        return action
+    return _DONE[action] if done else f"to {action}"
+
+
+def _detail(change: Mapping) -> str:
+    """What it is for a new resource, which one it is for one that goes, the reason for anything else."""
+    before, after = change.get("before") or {}, change.get("after") or {}
+    if change["action"] == "create":
+        return " ".join(str(after[key]) for key in _TELLING if after.get(key))
+    if change["action"] == "delete":
+        return str(change.get("id") or "")
+    reason = " ".join(str(change.get("reason") or "").split())
+    if change["action"] != "update":
+        return reason
+    differs = [key for key in after if _plain(before.get(key)) and _plain(after[key]) and before.get(key) != after[key]]
+    values = ", ".join(f"{key}: {before.get(key)} → {after[key]}" for key in differs)
+    return f"{reason} ({values})" if reason and values else reason or values
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float))
 
 
 class FilterModule:

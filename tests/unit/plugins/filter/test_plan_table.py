@@ -10,8 +10,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.mlinfra.hosts.plugins.filter.plan_table import plan_table
 
 
-def change(action: str, kind: str, name: str, reason: str = "") -> dict:
-    return {"action": action, "kind": kind, "name": name, "reason": reason, "before": None, "after": None, "id": None}
+def change(action: str, kind: str, name: str, reason: str = "", before: dict | None = None, after: dict | None = None, id_: str | None = None) -> dict:
+    return {"action": action, "kind": kind, "name": name, "reason": reason, "before": before, "after": after, "id": id_}
 
 
 def result(*plan: dict) -> dict:
@@ -22,18 +22,37 @@ def result(*plan: dict) -> dict:
 
 
 def test_changes_are_aligned_and_what_is_kept_is_counted():
+    bucket = {"bucket_name": "vision-dev-artifacts-123456789012", "versioning": "Off"}
     plan = result(
-        change("create", "bucket", "artifacts", "does not exist"),
+        change("create", "bucket", "artifacts", "does not exist", after=bucket),
         change("keep", "vpc", "network"),
         change("update", "instance", "train-0", "tags\n differ"),
     )
 
     assert plan_table(plan) == [
         "Account 123456789012, us-east-1: 1 to create, 1 to update, 1 to keep",
-        "create  bucket    artifacts  does not exist",
+        "create  bucket    artifacts  vision-dev-artifacts-123456789012",
         "update  instance  train-0    tags differ",
         "plan_id 3f6c1d0a9b7e4c55",
     ]
+
+
+def test_what_was_done_is_said_as_done():
+    plan = result(change("create", "vpc", "main", after={"cidr": "10.42.0.0/16"}), change("delete", "instance", "cpu-0", "not declared", id_="i-1"))
+
+    assert plan_table(plan, done=True)[:3] == [
+        "Account 123456789012, us-east-1: 1 deleted, 1 created",
+        "created  vpc       main   10.42.0.0/16",
+        "deleted  instance  cpu-0  i-1",
+    ]
+
+
+def test_an_update_shows_the_values_that_fit_a_line():
+    before, after = {"versioning": "Off", "policy": {}, "same": 1}, {"versioning": "Enabled", "policy": {"Version": "1"}, "same": 1}
+
+    assert plan_table(result(change("update", "bucket", "data", "versioning differs", before, after)))[1] == (
+        "update  bucket  data  versioning differs (versioning: Off → Enabled)"
+    )
 
 
 def test_the_plan_keeps_its_order_but_what_cannot_go_on_comes_first():
