@@ -53,7 +53,8 @@ class _Run:
         self.intent = intent
         self.control = intent.control
         self.clients = clients
-        if intent.absent and self.control.confirm != intent.scope.prefix:
+        shown = self.control.check_mode and self.control.confirm is None  # a plan of what would go needs no confirmation
+        if intent.absent and not shown and self.control.confirm != intent.scope.prefix:
             raise StackError(
                 f"confirm is {self.control.confirm or 'missing'}: state absent removes all of {intent.scope.prefix}",
                 f"Set confirm: {intent.scope.prefix} if that is what you want",
