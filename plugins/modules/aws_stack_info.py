@@ -68,7 +68,7 @@ resources:
       type: bool
       sample: true
 outputs:
-  description: Names and ids, as M(mlinfra.hosts.aws_stack#module) returns them.
+  description: Names and ids, as M(mlinfra.hosts.aws_stack) returns them.
   returned: success
   type: dict
   sample: {vpc_id: vpc-0a1b2c3d, buckets: {data: vision-dev-data-123456789012}}
