@@ -63,12 +63,12 @@ def run_narrated(command: list[str], narrator: Narrator, cwd: Path) -> Result:
 
         threading.Thread(target=pump, daemon=True).start()
         result = Result(0)
-        play, play_begun, at, begun = "", 0.0, "the command", time.monotonic()
+        play, play_begun, at, begun = "", 0.0, "the start", time.monotonic()
         while True:
             try:
                 line = lines.get(timeout=QUIET_SECONDS)
             except queue.Empty:
-                narrator.say(f"   … {time.monotonic() - begun:.0f} s, still at: {at}")
+                narrator.say(f"   … {time.monotonic() - begun:.0f} s, at work after {at}")
                 continue
             now = time.monotonic()
             found = None if line is None else _PLAY.match(line)
@@ -81,7 +81,8 @@ def run_narrated(command: list[str], narrator: Narrator, cwd: Path) -> Result:
             if found:
                 play, play_begun = found[1], now
             if task := _TASK.match(line):
-                at = task[1]
+                # A task is printed with its first result (display_skipped_hosts is off), so the one at work is the one after it.
+                at = f"task “{task[1]}”"
             if (recap := _RECAP.match(line)) and int(recap[1]):
                 narrator.changed = True
         result.returncode = process.wait()
