@@ -75,7 +75,8 @@ def step(narrator: Narrator, phases: Phases, title: str, nature: str, command: l
 def made() -> dict:
     """What the account now has of the stack, read through aws_stack_info."""
     arguments = json.dumps({"name": STACK, "environment": ENVIRONMENT, "account_id": ACCOUNT, "region": "us-east-1"})
-    command = inside("ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "mlinfra.hosts.aws_stack_info", "-a", arguments)
+    target = ("localhost", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}")
+    command = inside("ansible", *target, "-m", "mlinfra.hosts.aws_stack_info", "-a", arguments)
     as_json = {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     answer = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **as_json}, check=True, capture_output=True, text=True)
     return json.loads(answer.stdout)["plays"][0]["tasks"][0]["hosts"]["localhost"]
