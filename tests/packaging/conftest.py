@@ -15,7 +15,9 @@ from scripts import tree
 def artifact(tmp_path_factory) -> Path:
     """The collection, built from this checkout."""
     folder = tmp_path_factory.mktemp("artifact")
-    subprocess.run(["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(tree.CHECKOUT)], check=True, capture_output=True)
+    subprocess.run(
+        ["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(tree.CHECKOUT)], check=True, capture_output=True
+    )
     (built,) = folder.glob("mlinfra-hosts-*.tar.gz")
     return built
 

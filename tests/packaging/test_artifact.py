@@ -13,7 +13,19 @@ import pytest
 
 from scripts import tree
 
-SHIPPED = {"CHANGELOG.md", "LICENSE", "LICENSES", "README.md", "CONTRIBUTING.md", "changelogs", "docs", "inventories", "meta", "playbooks", "plugins"}
+SHIPPED = {
+    "CHANGELOG.md",
+    "LICENSE",
+    "LICENSES",
+    "README.md",
+    "CONTRIBUTING.md",
+    "changelogs",
+    "docs",
+    "inventories",
+    "meta",
+    "playbooks",
+    "plugins",
+}
 SHIPPED |= {"roles", "tests", "FILES.json", "MANIFEST.json"}
 IMPORTER = """\
 [galaxy-importer]
