@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -62,6 +63,8 @@ def overlay(base: Any, over: Any, path: str = "overlay") -> dict[str, Any]:
     if not over:
         return dict(base)
     problems = Problems()
+    if isinstance(over, str):  # a survey's text
+        over = _json(over)
     if not isinstance(over, Mapping):
         problems.add(path, over, "a mapping of options belongs here", "Write it as key: value lines")
     else:
@@ -71,6 +74,13 @@ def overlay(base: Any, over: Any, path: str = "overlay") -> dict[str, Any]:
     if problems:
         raise AnsibleFilterError(DocumentError(problems.found).message)
     return _merge(base, over)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _merge(base: Any, over: Any) -> Any:

@@ -27,4 +27,4 @@ def _cut_off(network: Network, pools: bool) -> list[str]:
     if not (pools and network.private and network.nat == "none"):
         return []
     reach = f"reach only {', '.join(network.endpoints)}" if network.endpoints else "reach nothing outside"
-    return [f"network.nat is none and network.private true: hosts {reach}, so no package mirror. Set nat: one, or give them a mirror inside."]
+    return [f"network.nat is none and network.private true: hosts {reach}, so no packages. Set nat: one, or give them a mirror inside."]

@@ -29,7 +29,8 @@ _WANTED = {
 def coerce(params: Mapping[str, Any], spec: Mapping[str, Any], problems: Problems, path: str = "") -> dict[str, Any]:
     """The parameters in the spec's types with its defaults.
 
-    A value that cannot be read becomes None (a list: empty) and is reported. So are unknown and missing keys and values out of their choices.
+    An empty string counts as not given, as a survey writes what was left out. A value that cannot be read becomes None (a list: empty)
+    and is reported. So are unknown and missing keys and values out of their choices.
     """
     for key in params:
         if key not in spec:
@@ -38,7 +39,7 @@ def coerce(params: Mapping[str, Any], spec: Mapping[str, Any], problems: Problem
     for key, option in spec.items():
         value = params.get(key)
         here = _join(path, key)
-        if value is None:
+        if value is None or value == "":
             if option.get("required"):
                 problems.add(here, MISSING, "it has to be given", f"Add {key} to {path}" if path else f"Add {key}")
             value = option.get("default")

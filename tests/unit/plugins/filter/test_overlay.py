@@ -26,6 +26,7 @@ BASE = {
         ({"pools": [{"name": "a", "count": 4}]}, {"pools": [{"name": "a", "count": 4, "zones": ["x"]}, {"name": "b"}]}),
         ({"pools": [{"name": "c"}]}, {"pools": [*BASE["pools"], {"name": "c"}]}),
         ({"pools": []}, {"pools": []}),
+        ('{"pools": []}', {"pools": []}),
         ({"pools": [{"name": "a", "zones": ["y"]}]}, {"pools": [{"name": "a", "count": 1, "zones": ["y"]}, {"name": "b"}]}),
         ({"key": {"name": "ops"}}, {"key": {"name": "ops"}}),
         ({"network": None}, {"network": None}),

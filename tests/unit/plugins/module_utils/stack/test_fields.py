@@ -32,6 +32,7 @@ def read(**params):
     [
         ({"number": "12"}, {"number": 12}),
         ({"number": None}, {"number": 7}),
+        ({"number": "", "text": "", "words": ""}, {"number": 7, "text": None, "words": None}),
         ({"flag": "no"}, {"flag": False}),
         ({"text": 12}, {"text": "12"}),
         ({"words": "a, b"}, {"words": ["a", "b"]}),
