@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", parents=[shared], help="what was logged")
     logs.add_argument("what", nargs="?", help="aws, hosts, or a host by instance id, private address or Name tag (default: aws and hosts)")
     logs.add_argument("--lines", type=int, default=100, help="how many from the end (default: 100)")
-    commands.add_parser("env", parents=[shared], help="print shell lines that point at it: eval \"$(python -m sandbox env)\"")
+    commands.add_parser("env", parents=[shared], help='print shell lines that point at it: eval "$(python -m sandbox env)"')
     run = commands.add_parser("run", parents=[shared], help="run a command that sees it: run -- CMD…")
     run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD", help="the command and its arguments")
     return top
@@ -72,7 +72,10 @@ def do_status(options: argparse.Namespace) -> int:
     print(f"{found['name']}: " + (f"up, AWS at {found['endpoint']}, pid {found['pid']}" if found["up"] else "down"))
     for host in found["hosts"]:
         reason = f"  ({host['reason']})" if host["reason"] else ""
-        print(f"  {host['instance_id']}  {host['state']:<13} host {host['host']:<4}  {host['private_ip']:<15} {host['type']:<14} {host['name']}{reason}")
+        print(
+            f"  {host['instance_id']}  {host['state']:<13} host {host['host']:<4}  "
+            f"{host['private_ip']:<15} {host['type']:<14} {host['name']}{reason}"
+        )
     if found["others"]:
         print(f"others: {', '.join(found['others'])}")
     print(f"cache: {found['cache']}")
@@ -100,7 +103,9 @@ def _host_log(state: Path, host: dict, lines: int) -> int:
         return subprocess.run(["nsenter", f"--target={host['pid']}", "--all", "--", *journal], check=False).returncode
     folder = state / "hosts" / host["instance_id"] / "upper/var/log/journal"
     if not folder.is_dir():
-        raise SandboxError(f"logs: {host['instance_id']} has no journal (host {host['host']}{', ' + host['reason'] if host['reason'] else ''}).")
+        raise SandboxError(
+            f"logs: {host['instance_id']} has no journal (host {host['host']}{', ' + host['reason'] if host['reason'] else ''})."
+        )
     if not shutil.which("journalctl"):
         raise SandboxError(f"logs: the host is off and this machine has no journalctl to read {folder}. Start the instance first.")
     return subprocess.run([*journal, "--directory", str(folder)], check=False).returncode

@@ -24,7 +24,13 @@ def run(command: Sequence[str], text: str | None = None, timeout: float = 120.0)
     try:
         # Without input the child must not read ours.
         done = subprocess.run(
-            list(command), input=text if text is not None else "", capture_output=True, text=True, timeout=timeout, check=False, errors="replace"
+            list(command),
+            input=text if text is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SandboxError(f"`{_shown(command)}` did not run: {error}") from error

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -79,5 +80,9 @@ def start(name: str, state: Path) -> int:
     raise SandboxError(f"the emulated AWS did not start: {''.join(tail) or 'it did not answer in time'}. See {log}.")
 
 
-def stop(state: Path) -> None:
-    processes.end(recorded(state), grace=20)
+def kill(state: Path) -> None:
+    """End the daemon at once: whatever it was at, the next one or ``down`` finishes. Nothing of its memory is to be kept."""
+    process = recorded(state)
+    if process and processes.send(process, signal.SIGKILL):
+        processes.wait_gone(process, 10)
+    cgroups.end_strays(state.name)

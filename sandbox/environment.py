@@ -25,7 +25,9 @@ def wanted(name: str, state: Path, port: int, now: Mapping[str, str]) -> dict[st
     folder.mkdir(parents=True, exist_ok=True)
     for empty in ("config", "credentials"):
         (folder / empty).touch()
-    direct = ",".join([*LOCAL, *(part for part in (now.get("NO_PROXY") or now.get("no_proxy") or "").split(",") if part and part not in LOCAL)])
+    direct = ",".join(
+        [*LOCAL, *(part for part in (now.get("NO_PROXY") or now.get("no_proxy") or "").split(",") if part and part not in LOCAL)]
+    )
     return {
         "AWS_ACCESS_KEY_ID": FAKE_KEY, "AWS_SECRET_ACCESS_KEY": FAKE_SECRET, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, "AWS_CONFIG_FILE": str(folder / "config"),

@@ -25,14 +25,14 @@ def need_root() -> None:
         raise SandboxError("the sandbox starts systemd hosts and needs root on this machine. Run it as root.")
 
 
-def _with_pulse(say: Say, what: str, work: Callable[[], object]) -> None:
+def _with_pulse(say: Say, what: Callable[[], str], work: Callable[[], object]) -> None:
     """Run ``work`` and say every few seconds that it still goes on."""
     done = threading.Event()
     begun = time.monotonic()
 
     def pulse() -> None:
         while not done.wait(ALIVE_SECONDS):
-            say(f"… {time.monotonic() - begun:.0f} s, still {what}")
+            say(f"… {time.monotonic() - begun:.0f} s: {what()}")
 
     thread = threading.Thread(target=pulse, daemon=True)
     thread.start()
@@ -47,13 +47,13 @@ def _roots(say: Say) -> dict[str, str]:
     missing = [suite for suite in rootfs.SUITES if rootfs.find(suite) is None]
     if missing:
         with ThreadPoolExecutor(len(missing)) as pool:
-            _with_pulse(say, "building root file systems", lambda: list(pool.map(lambda suite: rootfs.build(suite, say), missing)))
+            _with_pulse(say, rootfs.progress, lambda: list(pool.map(lambda suite: rootfs.build(suite, say), missing)))
     return {suite: str(rootfs.build(suite, say)) for suite in rootfs.SUITES}
 
 
 def prepare(say: Say) -> dict[str, str]:
     """Packages and base roots, shared by all sandboxes; returns suite → root."""
-    _with_pulse(say, "installing packages", lambda: packages.ensure(say))
+    _with_pulse(say, lambda: "still installing packages", lambda: packages.ensure(say))
     return _roots(say)
 
 
@@ -67,7 +67,7 @@ def up(name: str, say: Say) -> int:
             say(f"sandbox {name} is up already")
             return number
         roots = prepare(say)
-        daemon.stop(state)
+        daemon.kill(state)
         files.write_json(state / "roots.json", roots)
         machine.raise_settings(name)
         run_dir(name).mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def down(name: str, say: Say) -> None:
     else:
         with lock.folder(state):
             say(f"ending sandbox {name}")
-            daemon.stop(state)
+            daemon.kill(state)
             cgroups.kill(name)
             space.remove(state)
             if shutil.which("nft"):

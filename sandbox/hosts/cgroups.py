@@ -8,9 +8,11 @@ the unified hierarchy. Everything of a sandbox lives in the group mlinfra-NAME: 
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
-from sandbox.command import attempt, run
+from sandbox.command import run
 
 MOUNT = "/sys/fs/cgroup"
 V2_ONLY = f"umount -l -R {MOUNT} 2>/dev/null; mount -t cgroup2 none {MOUNT}"
@@ -60,5 +62,30 @@ def kill(name: str) -> None:
     ))  # fmt: skip
 
 
-def exists(name: str) -> bool:
-    return attempt(viewed(f"test -d {MOUNT}{group(name)}"))
+def end_strays(name: str) -> None:
+    """End what a killed daemon left at work (podman, half way through a start); the keepers of running hosts stay."""
+    procs = f"{MOUNT}{group(name)}/daemon/cgroup.procs"
+    run(viewed(
+        f"test -f {procs} || exit 0; for p in $(cat {procs}); do "
+        "case $(cat /proc/$p/comm 2>/dev/null) in conmon) ;; *) kill -9 $p;; esac; done; :"
+    ))  # fmt: skip
+
+
+def host_group(name: str, instance_id: str) -> str:
+    """Each host has a group of its own, so that its processes are known even when nobody lived to write down its pid."""
+    return f"{group(name)}/{instance_id}"
+
+
+def end_host(name: str, instance_id: str) -> None:
+    """End every process of the host and remove its group. For the daemon, which has the version 2 view."""
+    place = Path(MOUNT + host_group(name, instance_id))
+    if not place.is_dir():
+        return
+    (place / "cgroup.kill").write_text("1", encoding="ascii")
+    for _ in range(100):
+        for folder in sorted((path for path in (place, *place.rglob("*")) if path.is_dir()), reverse=True):
+            with contextlib.suppress(OSError):  # still in use: its last process is on its way out
+                folder.rmdir()
+        if not place.exists():
+            return
+        time.sleep(0.05)

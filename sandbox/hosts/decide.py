@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -34,11 +34,10 @@ class Host:
     process: Process | None = None
     bastion_only: bool = False
     removing: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         process = self.process.as_dict() if self.process else None
-        return {**{k: v for k, v in vars(self).items() if k not in ("process", "extra")}, "process": process}
+        return {**{k: v for k, v in vars(self).items() if k != "process"}, "process": process}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Host:

@@ -60,8 +60,8 @@ class Engine:
         self._configuration = state / "containers.conf"
         self._configuration.write_text(CONFIGURATION.format(state=state), encoding="utf-8")
         self._base = [
-            "env", f"CONTAINERS_CONF={self._configuration}", "podman", "--root", str(state / "podman"), "--runroot", str(run_dir / "podman"),
-            "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={self._crun}", "--log-level", "error",
+            "env", f"CONTAINERS_CONF={self._configuration}", "podman", "--root", str(state / "podman"),
+            "--runroot", str(run_dir / "podman"), "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={self._crun}", "--log-level", "error",
         ]  # fmt: skip
 
     def container(self, instance_id: str) -> str:
@@ -73,6 +73,8 @@ class Engine:
         :raises SandboxError: the container did not start.
         """
         pid_file, id_file = folder / "pid", folder / "container"
+        # Whoever was killed in the middle of an earlier start may have left a first process that podman does not know.
+        cgroups.end_host(self._name, instance_id)
         self._forget_runtime(id_file)
         pid_file.unlink(missing_ok=True)
         volumes = [f"{folder}/pci:/sys/bus/pci:ro"]
@@ -81,7 +83,7 @@ class Engine:
             *self._base, "run", "--detach", "--replace", "--name", self.container(instance_id), "--hostname", hostname,
             "--pidfile", str(pid_file), "--cidfile", str(id_file),
             "--network", f"ns:{namespace}", "--no-hosts", "--dns=none", "--privileged", "--systemd=always", "--cgroupns=private",
-            "--cgroup-parent", cgroups.group(self._name), *limits(), "--pids-limit=-1",
+            "--cgroup-parent", cgroups.host_group(self._name, instance_id), *limits(), "--pids-limit=-1",
             "--log-driver", "k8s-file", "--log-opt", f"path={folder}/console.log", "--log-opt", "max-size=1mb",
             *(part for volume in volumes for part in ("--volume", volume)), "--rootfs", str(root), INIT,
         ]  # fmt: skip
@@ -118,4 +120,5 @@ class Engine:
     def remove(self, instance_id: str, folder: Path) -> None:
         """Nothing of the container is left, whether it runs or not."""
         attempt([*self._base, "rm", "--force", "--time", "0", self.container(instance_id)], timeout=30)
+        cgroups.end_host(self._name, instance_id)
         self._forget_runtime(folder / "container")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from sandbox import files, processes
-from sandbox.hosts import disk, metadata, network, pci
+from sandbox.hosts import disk, dns, metadata, network, pci
 from sandbox.hosts.decide import Host, wants_bastion
 from sandbox.hosts.engine import ASK_POWEROFF, ASK_REBOOT, POWERED_OFF, Engine
 from sandbox.hosts.imds import MetadataService
@@ -71,7 +71,7 @@ class HostKeeper:
         fresh = Host(view.instance_id, view.vpc_id, view.vpc_cidr, view.private_ip, suite, generation=view.boot_generation)
         self._save(fresh)
         root = disk.attach(folder, base)
-        self._carry_resolver(root)
+        self._carry_resolver(root, net.gateway)
         pci.write_tree(folder / "pci", pci.devices(view.instance_type))
         network.open_host(net, view.instance_id, view.private_ip, view.mac, namespace)
         fresh.bastion_only = wants_bastion(view)
@@ -83,12 +83,10 @@ class HostKeeper:
         log.info("%s booted (%s, %s, %s) in %.2f s", view.instance_id, view.instance_type, suite, view.private_ip, time.monotonic() - begun)
 
     @staticmethod
-    def _carry_resolver(root: Path) -> None:
-        """The machine's name servers; with systemd-resolved the real ones, for its own listens on loopback only."""
-        source = Path("/run/systemd/resolve/resolv.conf")
-        text = (source if source.is_file() else Path("/etc/resolv.conf")).read_text(encoding="utf-8", errors="replace")
+    def _carry_resolver(root: Path, gateway: str) -> None:
+        text = dns.for_hosts(dns.machine_text(), gateway)[0]
         target = root / "etc/resolv.conf"
-        if not target.exists() or target.is_symlink() or target.read_text(encoding="utf-8", errors="replace") != text:
+        if target.is_symlink() or not target.exists() or target.read_text(encoding="utf-8", errors="replace") != text:
             target.unlink(missing_ok=True)
             target.write_text(text, encoding="utf-8")
 

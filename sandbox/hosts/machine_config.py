@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import subprocess
@@ -36,6 +37,9 @@ def files(keyring: Path) -> dict[str, bytes]:
     environment = shared_environment(dict(os.environ))
     if environment:
         found["/etc/environment"] = environment.encode()
+    hosts = named_hosts(Path("/etc/hosts").read_text(encoding="utf-8", errors="replace"))
+    if hosts:
+        found["/usr/lib/mlinfra/hosts"] = hosts.encode()
     pip = Path("/etc/pip.conf")
     if pip.is_file():
         found[str(pip)] = pip.read_bytes()
@@ -44,7 +48,9 @@ def files(keyring: Path) -> dict[str, bytes]:
 
 def apt_settings(dump: str) -> str:
     """The lines of ``apt-config dump`` that say how mirrors are reached."""
-    wanted = re.compile(r'^Acquire::(https?|ftp)(::[^ ]*)?::(Proxy|CaInfo|Verify-Peer|Verify-Host|Timeout)(::[^ ]*)? "[^"]+";$', re.IGNORECASE)
+    wanted = re.compile(
+        r'^Acquire::(https?|ftp)(::[^ ]*)?::(Proxy|CaInfo|Verify-Peer|Verify-Host|Timeout)(::[^ ]*)? "[^"]+";$', re.IGNORECASE
+    )
     return "".join(line + "\n" for line in dump.splitlines() if wanted.match(line))
 
 
@@ -58,3 +64,16 @@ def shared_environment(environment: dict[str, str]) -> str:
         if environment.get(name) in (CA_BUNDLE, "/etc/ssl/certs"):
             lines.append(f'{name}="{environment[name]}"')
     return "".join(line + "\n" for line in lines)
+
+
+def named_hosts(text: str) -> str:
+    """The lines of /etc/hosts that name other machines; loopback and link-local lines mean another machine in a host."""
+    kept = []
+    for line in text.splitlines():
+        try:
+            address = ipaddress.ip_address(line.split("#")[0].split()[0])
+        except (IndexError, ValueError):
+            continue
+        if not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified):
+            kept.append(line + "\n")
+    return "".join(kept)

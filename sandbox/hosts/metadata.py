@@ -88,7 +88,12 @@ def look_up(root: dict[str, Any], path: str) -> bytes | None:
     """The answer to a GET, None for 404. A folder lists its names, folders among them with a slash."""
     node: Any = root
     parts = [part for part in path.split("/") if part]
-    if parts[:2] == ["latest", "meta-data"] and parts[2:3] == ["public-keys"] and len(parts) == 3 and "public-keys" in root["latest"]["meta-data"]:
+    if (
+        parts[:2] == ["latest", "meta-data"]
+        and parts[2:3] == ["public-keys"]
+        and len(parts) == 3
+        and "public-keys" in root["latest"]["meta-data"]
+    ):
         return b"0=openssh-key"
     for part in parts:
         if not isinstance(node, dict) or part not in node:

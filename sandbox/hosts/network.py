@@ -74,7 +74,9 @@ def overlap(network: Network, routes: list[dict]) -> str | None:
         if route.get("dst") in (None, "default") or route.get("dev") == network.bridge:
             continue
         if wanted.overlaps(ipaddress.ip_network(route["dst"], strict=False)):
-            return f"VPC {network.vpc_id} ({network.cidr}) overlaps {route['dst']} on {route.get('dev')} of this machine. Choose another CIDR."
+            return (
+                f"VPC {network.vpc_id} ({network.cidr}) overlaps {route['dst']} on {route.get('dev')} of this machine. Choose another CIDR."
+            )
     return None
 
 

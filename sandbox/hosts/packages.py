@@ -17,7 +17,7 @@ PACKAGES = (
 )  # fmt: skip
 # In a mount namespace where /run/systemd is empty, maintainer scripts find no running systemd, so nothing that they enable is started,
 # and nothing has to be undone if this is killed. apt itself and its locks are the machine's own.
-QUIET = "test -d /run/systemd/system && mount -t tmpfs none /run/systemd; exec \"$@\""
+QUIET = 'test -d /run/systemd/system && mount -t tmpfs none /run/systemd; exec "$@"'
 
 
 def missing(names: tuple[str, ...] = PACKAGES) -> list[str]:
@@ -49,4 +49,6 @@ def ensure(say: Callable[[str], None]) -> None:
             if code and step is install:
                 log.seek(0)
                 tail = log.read().decode(errors="replace").strip().splitlines()[-3:]
-                raise SandboxError(f"apt-get could not install {' '.join(wanted)}: {' / '.join(tail)}. Mend apt on this machine and run it again.")
+                raise SandboxError(
+                    f"apt-get could not install {' '.join(wanted)}: {' / '.join(tail)}. Mend apt on this machine and run it again."
+                )

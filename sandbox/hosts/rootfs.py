@@ -12,8 +12,8 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from sandbox.hosts import apt_sources, machine_config
 from sandbox.paths import SandboxError, cache_dir
@@ -23,7 +23,12 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 GUEST = Path(__file__).parent / "guest"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "udev", "openssh-server", "sudo", "python3", "python3-apt", "ca-certificates",
-    "iproute2", "iputils-ping", "procps", "kmod", "curl", "gnupg", "pciutils", "netbase", "tzdata", "less", "nftables",
+    "iproute2", "iputils-ping", "procps", "kmod", "curl", "gnupg", "pciutils", "netbase", "tzdata", "less", "nftables", "xz-utils",
+)  # fmt: skip
+# In the hosts too: half of an installation's time would be fsync, and nobody reads manuals there.
+DPKG = (
+    "force-unsafe-io", "path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*", "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
 )  # fmt: skip
 # Units that cannot do their work in a host here, or that would wake eight hosts at once for nothing.
 MASKED = (
@@ -32,7 +37,9 @@ MASKED = (
     "systemd-udevd-control.socket", "systemd-networkd.service", "systemd-resolved.service", "systemd-modules-load.service",
     "systemd-firstboot.service", "systemd-sysctl.service", "systemd-pstore.service", "kmod-static-nodes.service",
     "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount", "dev-hugepages.mount", "dev-mqueue.mount",
-    "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount", "getty.target", "console-getty.service", "systemd-logind-varlink.socket",
+    "systemd-binfmt.service",
+    "proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount", "getty.target", "console-getty.service",
+    "systemd-logind-varlink.socket",
 )  # fmt: skip
 # Runs in the new root ("$1"); the steps that mmdebstrap has no option for.
 CUSTOMIZE = r"""
@@ -57,7 +64,7 @@ def recipe(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes]) -
     """The hash (16 hex digits) of all that decides what a root contains, but for what the mirror holds today."""
     guest = {path.name: path.read_text(encoding="utf-8") for path in sorted(GUEST.iterdir())}
     files = {name: hashlib.sha256(data).hexdigest() for name, data in config.items()}
-    parts = [suite, mirrors.lines(suite), PACKAGES, MASKED, CUSTOMIZE, guest, files, os.uname().machine]
+    parts = [suite, mirrors.lines(suite), PACKAGES, MASKED, DPKG, CUSTOMIZE, guest, files, os.uname().machine]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -114,9 +121,8 @@ def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes
     command = [
         # With namespaces of its own it leaves neither processes nor mounts when it is killed together with us.
         "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
-        "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}",
-        "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-exclude=/usr/share/locale/*", "--aptopt=APT::Install-Recommends false",
+        "mmdebstrap", "--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}",
+        *(f"--dpkgopt={option}" for option in DPKG), "--aptopt=APT::Install-Recommends false",
         # The files go in before the packages are configured: ca-certificates takes the extra certificates up, and systemd the presets.
         f"--essential-hook=cp -a {overlay}/. \"$1\"/", f"--customize-hook={hook}",
         suite, str(root), "-",
@@ -141,6 +147,17 @@ def _bootstrap(suite: str, mirrors: apt_sources.Mirrors, config: dict[str, bytes
     _delete(overlay)
     _delete(scratch)
     hook.unlink()
+
+
+def progress() -> str:
+    """What the builds are at, from the last step that each log names."""
+    at = []
+    for suite in SUITES:
+        log = cache_dir() / "roots" / f"{suite}.log"
+        if (log.parent / f".partial-{suite}").is_dir() and log.is_file():
+            steps = [line[3:] for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("I: ")]
+            at.append(f"{suite}: {steps[-1].rstrip('.') if steps else 'beginning'}")
+    return "; ".join(at)
 
 
 def _die_with_parent() -> None:

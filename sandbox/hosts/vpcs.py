@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sandbox.hosts import network
+from sandbox.hosts import dns, network
 from sandbox.hosts.network import Network
 from sandbox.paths import SandboxError
 
@@ -25,6 +25,7 @@ class Vpcs:
         self._listen = listen
         self._unlisten = unlisten
         self._open: dict[str, Network] = {}
+        self._relays: dict[str, dns.Relay] = {}
         self._lock = threading.Lock()
 
     def open(self, vpc_id: str, cidr: str) -> Network:
@@ -45,12 +46,16 @@ class Vpcs:
             log.info("opened %s (%s) as %s", vpc_id, cidr, wanted.bridge)
             if self._listen:
                 self._listen(wanted.gateway)
+            local = dns.for_hosts(dns.machine_text(), wanted.gateway)[1]
+            if local:
+                self._relays[vpc_id] = dns.Relay(wanted.gateway, local[0])
             return wanted
 
     def _overlaps_open(self, wanted: Network) -> str | None:
         for other in self._open.values():
             if ipaddress.ip_network(other.cidr).overlaps(ipaddress.ip_network(wanted.cidr)):
-                return f"VPC {wanted.vpc_id} ({wanted.cidr}) overlaps {other.vpc_id} ({other.cidr}), which has hosts here. Choose another CIDR."
+                taken = f"{other.vpc_id} ({other.cidr}), which has hosts here"
+                return f"VPC {wanted.vpc_id} ({wanted.cidr}) overlaps {taken}. Choose another CIDR."
         return None
 
     def keep_only(self, used: set[str]) -> None:
@@ -61,6 +66,9 @@ class Vpcs:
                 if self._unlisten:
                     with contextlib.suppress(OSError):
                         self._unlisten(net.gateway)
+                relay = self._relays.pop(net.vpc_id, None)
+                if relay:
+                    relay.close()
                 del self._open[net.vpc_id]
                 network.close_network(net)
                 log.info("closed %s", net.vpc_id)

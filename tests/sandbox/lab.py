@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from sandbox.paths import state_dir
+from sandbox.paths import RUN_BASE, STATE_BASE, state_dir
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
@@ -44,7 +46,9 @@ class Lab:
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "sandbox", arguments[0], "--name", self.name, *arguments[1:]]
-        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
+        done = subprocess.run(
+            command, cwd=CHECKOUT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -63,9 +67,14 @@ class Lab:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(self.key)], check=True)
         ec2, iam = self.client("ec2"), self.client("iam")
         self.vpc = ec2.create_vpc(CidrBlock=self.cidr)["Vpc"]["VpcId"]
-        self.subnet = ec2.create_subnet(VpcId=self.vpc, CidrBlock=self.cidr.replace("/16", "/24"))["Subnet"]["SubnetId"]
+        self.subnet = ec2.create_subnet(VpcId=self.vpc, CidrBlock=self.cidr.replace("/16", "/24"), AvailabilityZone="us-east-1a")["Subnet"][
+            "SubnetId"
+        ]
         ec2.import_key_pair(KeyName="lab", PublicKeyMaterial=self.key.with_suffix(".pub").read_bytes())
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        }
         iam.create_role(RoleName="lab-hosts", AssumeRolePolicyDocument=json.dumps(trust))
         iam.create_instance_profile(InstanceProfileName="lab-hosts")
         iam.add_role_to_instance_profile(InstanceProfileName="lab-hosts", RoleName="lab-hosts")
@@ -73,7 +82,9 @@ class Lab:
     def image(self, release: int) -> str:
         return self.client("ssm").get_parameter(Name=f"/aws/service/debian/release/{release}/latest/amd64")["Parameter"]["Value"]
 
-    def launch(self, count: int = 1, kind: str = "t3.large", release: int = 12, tags: dict[str, str] | None = None, **more: Any) -> list[str]:
+    def launch(
+        self, count: int = 1, kind: str = "t3.large", release: int = 12, tags: dict[str, str] | None = None, **more: Any
+    ) -> list[str]:
         """Instance ids. Retries while the instance profile, made a moment ago, is not visible to EC2 yet, as on AWS."""
         specification = [{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in (tags or {}).items()]}] if tags else []
 
@@ -101,7 +112,9 @@ class Lab:
     def state_of(self, instance_id: str) -> str:
         return self.instance(instance_id)["State"]["Name"]
 
-    def ssh(self, instance_id: str, command: str, *options: str, key: Path | None = None, timeout: float = 10) -> subprocess.CompletedProcess[str]:
+    def ssh(
+        self, instance_id: str, command: str, *options: str, key: Path | None = None, timeout: float = 10
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``command`` on the host as admin; exit code 255 is ssh's own."""
         base = self.ssh_base(key) + list(options)
         return subprocess.run(
@@ -126,31 +139,41 @@ class Lab:
         return next((row for row in self.status()["hosts"] if row["instance_id"] == instance_id), {})
 
 
-def fingerprint() -> dict[str, Any]:
-    """What ``down`` has to leave as it was. Other people's hosts on the machine may change, so only names of ours are looked at."""
+def fingerprint(*names: str) -> dict[str, Any]:
+    """What ``down`` has to leave as it was, of the sandboxes ``names``; all of the machine's when it has no other sandbox."""
 
     def lines(*command: str) -> list[str]:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+        return [re.sub(r"(packets|bytes) \d+|\[\d+:\d+\]|^#.*", "", line) for line in found]
 
-    def ours(found: list[str], *marks: str) -> list[str]:
-        return sorted(line for line in found if any(mark in line for mark in marks))
+    def ours(found: list[str]) -> list[str]:
+        return sorted(line for line in found if any(re.search(rf"mlinfra(-sandbox/|-){name}\b", line) for name in names))
 
-    processes = []
+    running = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            processes.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    settings = ("net.ipv4.ip_forward", "fs.inotify.max_user_instances", "fs.inotify.max_user_watches")
-    return {
-        "mounts": ours(Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines(), "mlinfra-sandbox"),
-        "links": ours(lines("ip", "-o", "link"), "mlb", "mlv", "alias mlinfra"),
-        "routes": ours(lines("ip", "route"), "mlb"),
-        "nft": ours(lines("nft", "list", "ruleset"), "mlinfra", "mlb"),
-        "iptables": ours(lines("iptables-save"), "mlinfra", "mlb"),
-        "processes": ours(processes, "mlinfra-sandbox"),
-        "sysctl": {name: Path("/proc/sys", *name.split(".")).read_text(encoding="ascii").strip() for name in settings},
-        "groups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("**/mlinfra-*")),
-        "shared memory": sorted(path.name for path in Path("/dev/shm").iterdir() if path.name != "libpod_lock"),
-        "folders": sorted(str(path) for base in ("/var/lib", "/run", "/run/netns", "/run/lock") for path in Path(base).glob("*mlinfra*")),
-    }
+        with contextlib.suppress(OSError):
+            running.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    mounts = [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    links, rules = lines("ip", "-o", "link"), [*lines("nft", "list", "ruleset"), *lines("iptables-save")]
+    folders = [str(path) for base in ("/var/lib", "/run", "/run/lock", "/etc", "/tmp") for path in Path(base).glob("*mlinfra*")]
+    folders += [str(path) for path in (STATE_BASE, RUN_BASE) for path in path.glob("*")]
+    found: dict[str, Any] = {
+        "mounts": ours(mounts), "links": ours(links), "rules": ours(rules), "processes": ours(running), "folders": ours(folders),
+        "groups": ours([str(path) for path in Path("/sys/fs/cgroup").glob("**/mlinfra-*")]),
+    }  # fmt: skip
+    others = {path.name for path in STATE_BASE.glob("[a-z]*")} - set(names) if STATE_BASE.is_dir() else set()
+    if not others:
+        settings = ("net.ipv4.ip_forward", "fs.inotify.max_user_instances", "fs.inotify.max_user_watches")
+        found["all"] = {
+            "mounts": sorted(mounts), "links": sorted(re.sub(r"^\d+: ", "", link) for link in links), "rules": rules,
+            "routes": lines("ip", "route"),
+            "folders": sorted(folders), "shared memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
+            "sysctl": {name: Path("/proc/sys", *name.split(".")).read_text(encoding="ascii").strip() for name in settings},
+        }  # fmt: skip
+    return found
+
+
+def same(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Where another sandbox came or went meanwhile, only what is ours can be compared."""
+    common = before.keys() & after.keys()
+    return {key: before[key] for key in common} == {key: after[key] for key in common}

@@ -21,7 +21,7 @@ TOKEN = f"$({CURL} -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://1
 
 
 def metadata(path: str) -> str:
-    return f"{CURL} --fail -H \"X-aws-ec2-metadata-token: {TOKEN}\" http://169.254.169.254/latest/{path}"
+    return f'{CURL} --fail -H "X-aws-ec2-metadata-token: {TOKEN}" http://169.254.169.254/latest/{path}'
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def eight(lab: Lab) -> list[str]:
     return [
         *lab.launch(2, "g5.12xlarge", tags={"Name": "gpu"}),
         *lab.launch(5),
-        *lab.launch(1, release=13, UserData="#!/bin/sh\necho \"ran as $(id -un)\" >> /root/user-data-ran\n"),
+        *lab.launch(1, release=13, UserData='#!/bin/sh\necho "ran as $(id -un)" >> /root/user-data-ran\n'),
     ]
 
 
@@ -58,7 +58,9 @@ def trixie(eight: list[str]) -> str:
 
 def test_eight_hosts_run_systemd_at_their_private_addresses(lab: Lab, eight: list[str]):
     for instance_id in eight:
-        name, state, release = lab.said(instance_id, "hostname; systemctl is-system-running --wait; . /etc/os-release; echo $VERSION_CODENAME").split()
+        name, state, release = lab.said(
+            instance_id, "hostname; systemctl is-system-running --wait; . /etc/os-release; echo $VERSION_CODENAME"
+        ).split()
         assert name == "ip-" + lab.address(instance_id).replace(".", "-")
         assert state == "running"
         assert release == ("trixie" if instance_id == eight[7] else "bookworm")
@@ -66,7 +68,9 @@ def test_eight_hosts_run_systemd_at_their_private_addresses(lab: Lab, eight: lis
 
 
 def test_each_host_has_keys_and_ids_of_its_own(lab: Lab, eight: list[str]):
-    told = [lab.said(i, "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id /proc/sys/kernel/random/boot_id").splitlines() for i in eight[:3]]
+    told = [
+        lab.said(i, "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id /proc/sys/kernel/random/boot_id").splitlines() for i in eight[:3]
+    ]
     for column in zip(*told, strict=True):
         assert len(set(column)) == 3, column
 
@@ -112,7 +116,10 @@ def test_the_aws_endpoint_answers_on_the_gateway(lab: Lab, eight: list[str]):
 
 
 def test_the_debian_mirror_is_reached_from_inside(lab: Lab, trixie: str):
-    assert lab.ssh(trixie, "sudo apt-get -qq update && apt-cache policy prometheus-node-exporter", timeout=120).stdout.count("Candidate: 1.") == 1
+    assert (
+        lab.ssh(trixie, "sudo apt-get -qq update && apt-cache policy prometheus-node-exporter", timeout=120).stdout.count("Candidate: 1.")
+        == 1
+    )
 
 
 def test_hosts_of_a_vpc_reach_each_other(lab: Lab, eight: list[str]):
@@ -167,11 +174,14 @@ def test_terminate_deletes_the_disk(lab: Lab):
 def test_ansible_reboots_a_host(lab: Lab, gpu: str):
     address, arguments = lab.address(gpu), " ".join(lab.ssh_base()[1:])
     command = [
-        str(Path(sys.executable).with_name("ansible")), "all", "-i", f"{address},", "-u", "admin", "--become", "-m", "ansible.builtin.reboot",
+        str(Path(sys.executable).with_name("ansible")), "all", "-i", f"{address},", "-u", "admin", "--become",
+        "-m", "ansible.builtin.reboot",
         "-a", "reboot_timeout=60", "--ssh-common-args", arguments,
     ]  # fmt: skip
     before = lab.said(gpu, "cat /proc/sys/kernel/random/boot_id")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0"}
+    )
     assert done.returncode == 0 and "rebooted: true" in done.stdout.replace('"', ""), done.stdout + done.stderr
     assert lab.said(gpu, "cat /proc/sys/kernel/random/boot_id") != before
     assert lab.state_of(gpu) == "running"
@@ -191,7 +201,9 @@ def test_a_host_behind_a_bastion_is_reached_through_it_only(lab: Lab, eight: lis
 
 def test_an_image_without_a_root_runs_without_host_and_status_says_so(lab: Lab):
     ubuntu = lab.client("ec2").describe_images(Owners=["099720109477"])["Images"][0]["ImageId"]
-    it = lab.client("ec2").run_instances(ImageId=ubuntu, InstanceType="t3.large", MinCount=1, MaxCount=1, SubnetId=lab.subnet)["Instances"][0]["InstanceId"]
+    it = lab.client("ec2").run_instances(ImageId=ubuntu, InstanceType="t3.large", MinCount=1, MaxCount=1, SubnetId=lab.subnet)["Instances"][
+        0
+    ]["InstanceId"]
     wait_for("reason in status", lambda: "no root file system" in str(lab.host(it).get("reason")))
     assert lab.host(it)["host"] == "none" and it in lab.cli("status").stdout
 
@@ -199,8 +211,10 @@ def test_an_image_without_a_root_runs_without_host_and_status_says_so(lab: Lab):
 def test_a_vpc_that_overlaps_a_live_one_gets_no_hosts_and_a_reason(lab: Lab, eight: list[str]):
     ec2 = lab.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.99.128.0/20")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.128.0/24")["Subnet"]["SubnetId"]
-    it = ec2.run_instances(ImageId=lab.image(12), InstanceType="t3.large", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.128.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    it = ec2.run_instances(ImageId=lab.image(12), InstanceType="t3.large", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0][
+        "InstanceId"
+    ]
     reason = wait_for("reason in status", lambda: lab.host(it).get("reason"))
     assert "overlaps" in reason and "10.99.128.0/20" in reason and lab.host(it)["host"] == "none"
 
@@ -211,7 +225,12 @@ def test_logs_of_a_host_come_from_its_journal(lab: Lab, eight: list[str]):
 
 
 def test_run_and_env_hide_the_users_aws_configuration(lab: Lab, tmp_path: Path):
-    planted = {"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "real", "AWS_ENDPOINT_URL_S3": "http://elsewhere.example", "AWS_ACCESS_KEY_ID": "AKIAREAL"}
+    planted = {
+        "AWS_PROFILE": "prod",
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_ENDPOINT_URL_S3": "http://elsewhere.example",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+    }
     base = {**os.environ, **planted, "PYTHONPATH": str(CHECKOUT)}
     command = [sys.executable, "-m", "sandbox", "run", "--name", lab.name, "--", "env"]
     shown = subprocess.run(command, cwd=CHECKOUT, env=base, capture_output=True, text=True, check=True).stdout
@@ -221,4 +240,6 @@ def test_run_and_env_hide_the_users_aws_configuration(lab: Lab, tmp_path: Path):
     assert Path(found["AWS_CONFIG_FILE"]).read_text(encoding="utf-8") == ""
     script = f'eval "$({sys.executable} -m sandbox env --name {lab.name})" && env'
     sourced = subprocess.run(["sh", "-c", script], cwd=CHECKOUT, env=base, capture_output=True, text=True, check=True).stdout
-    assert {line for line in sourced.splitlines() if line.startswith("AWS_")} == {line for line in shown.splitlines() if line.startswith("AWS_")}
+    assert {line for line in sourced.splitlines() if line.startswith("AWS_")} == {
+        line for line in shown.splitlines() if line.startswith("AWS_")
+    }

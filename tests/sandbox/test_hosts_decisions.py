@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import struct
 
 import pytest
 
-from sandbox.hosts import apt_sources, cgroups, machine_config, metadata, network, pci
+from sandbox.hosts import apt_sources, cgroups, dns, machine_config, metadata, network, pci
 from sandbox.hosts.decide import Host, Step, decide
 from sandbox.hosts.gpu_types import gpu_of
 from sandbox.hosts.imds import Tokens, respond
@@ -62,7 +63,8 @@ def test_sources_in_deb822_give_the_mirror_and_its_security():
 
 
 def test_sources_of_one_line_keep_trust_and_skip_the_rest():
-    text = "# deb http://no.example x main\ndeb-src http://src.example bookworm main\ndeb [arch=amd64 trusted=yes] http://m.example bookworm main\n"
+    text = "# deb http://no.example x main\ndeb-src http://src.example bookworm main\n"
+    text += "deb [arch=amd64 trusted=yes] http://m.example bookworm main\n"
     mirrors = apt_sources.choose(apt_sources.parse_one_line(text), "bookworm")
     assert mirrors.main.uri == "http://m.example" and mirrors.security is None
     assert mirrors.lines("trixie")[0].startswith("deb [trusted=yes] http://m.example trixie main")
@@ -73,7 +75,8 @@ def test_a_machine_without_debian_sources_has_no_mirror():
 
 
 def test_proxies_of_apt_and_of_the_environment_are_carried_over():
-    dump = 'Acquire::http::Proxy "http://p:1";\nAPT::Architecture "amd64";\nAcquire::https::mirror.example::CaInfo "/x.pem";\nAcquire::https::Proxy "";\n'
+    dump = 'Acquire::http::Proxy "http://p:1";\nAPT::Architecture "amd64";\n'
+    dump += 'Acquire::https::mirror.example::CaInfo "/x.pem";\nAcquire::https::Proxy "";\n'
     assert machine_config.apt_settings(dump).splitlines() == [
         'Acquire::http::Proxy "http://p:1";', 'Acquire::https::mirror.example::CaInfo "/x.pem";',
     ]  # fmt: skip
@@ -160,7 +163,13 @@ def test_an_overlap_names_both_sides():
 
 
 def role(_instance_id):
-    return {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "Token": "t", "Expiration": "2026-01-01T06:00:00Z", "LastUpdated": "2026-01-01T00:00:00Z"}
+    return {
+        "AccessKeyId": "ASIA",
+        "SecretAccessKey": "s",
+        "Token": "t",
+        "Expiration": "2026-01-01T06:00:00Z",
+        "LastUpdated": "2026-01-01T00:00:00Z",
+    }
 
 
 def ask(path, method="GET", view=VIEW, tokens=None, **headers):
@@ -238,7 +247,13 @@ def gpus(instance_type):
 
 @pytest.mark.parametrize(
     "instance_type, device, count",
-    [("g4dn.xlarge", 0x1EB8, 1), ("g5.12xlarge", 0x2237, 4), ("p4d.24xlarge", 0x20B0, 8), ("p4de.24xlarge", 0x20B2, 8), ("p5.48xlarge", 0x2330, 8)],
+    [
+        ("g4dn.xlarge", 0x1EB8, 1),
+        ("g5.12xlarge", 0x2237, 4),
+        ("p4d.24xlarge", 0x20B0, 8),
+        ("p4de.24xlarge", 0x20B2, 8),
+        ("p5.48xlarge", 0x2330, 8),
+    ],
 )
 def test_gpus_of_a_type(instance_type, device, count):
     assert gpus(instance_type) == [(0x10DE, device)] * count
@@ -273,3 +288,44 @@ def test_config_space_says_what_the_files_say(tmp_path):
 def test_names_that_cannot_be_paths_are_refused(name):
     with pytest.raises(SandboxError, match="expected 1 to 20"):
         checked_name(name)
+
+
+def test_name_servers_of_the_machine_are_taken_as_they_are():
+    text = "search corp.example\nnameserver 10.1.1.1\nnameserver 127.0.0.1\noptions edns0\n"
+    assert dns.for_hosts(text, "10.9.255.254") == ("search corp.example\nnameserver 10.1.1.1\noptions edns0\n", [])
+
+
+def test_name_servers_on_loopback_are_relayed():
+    text = "# made by someone\nnameserver 127.0.0.11\nsearch corp.example\n"
+    assert dns.for_hosts(text, "10.9.255.254") == ("nameserver 10.9.255.254\nsearch corp.example\n", ["127.0.0.11"])
+
+
+def test_the_relay_passes_questions_over_udp_and_tcp():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("127.0.0.1", 0))
+        tcp.bind(udp.getsockname())
+        tcp.listen()
+        relay = dns.Relay("127.0.0.1", "127.0.0.1", port=0, server_port=udp.getsockname()[1])
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+                asker.settimeout(10)
+                asker.sendto(b"question", ("127.0.0.1", relay.port))
+                said, peer = udp.recvfrom(100)
+                udp.sendto(said.upper(), peer)
+                assert asker.recv(100) == b"QUESTION"
+            with socket.create_connection(("127.0.0.1", relay.port), 10) as asker:
+                asker.sendall(b"\0\3one")
+                served, _ = tcp.accept()
+                with served:
+                    assert served.recv(100) in (b"\0\3one", b"\0\3")
+                    served.sendall(b"\0\3ONE")
+                    assert asker.recv(100) in (b"\0\3ONE", b"\0\3")
+        finally:
+            relay.close()
+
+
+def test_hosts_that_only_the_machine_knows_are_carried_over():
+    assert (
+        machine_config.named_hosts("127.0.0.1 localhost\n# x\n192.0.2.7 mirror.example # ours\nfe80::1 r\n\n")
+        == "192.0.2.7 mirror.example # ours\n"
+    )
