@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -102,7 +103,7 @@ def down(name: str, say: Say) -> None:
                 _delete(folder)
     machine.restore_settings(name)
     for base in (RUN_BASE, STATE_BASE):
-        if base.is_dir() and not any(base.iterdir()):
+        with contextlib.suppress(OSError):  # another sandbox lives there, or nothing ever did
             base.rmdir()
     if cache_dir().is_dir():
         say(f"nothing is left of it but the cache of root file systems, shared by all sandboxes: {cache_dir()}")

@@ -18,8 +18,11 @@ def folder(path: Path) -> Iterator[None]:
     Whoever held it before may have deleted it: then the lock is on a folder that nobody sees, and this tries again.
     """
     while True:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # the last user of its parent is just deleting that
+            continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             try:

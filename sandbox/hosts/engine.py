@@ -61,7 +61,8 @@ class Engine:
         self._configuration.write_text(CONFIGURATION.format(state=state), encoding="utf-8")
         self._base = [
             "env", f"CONTAINERS_CONF={self._configuration}", "podman", "--root", str(state / "podman"),
-            "--runroot", str(run_dir / "podman"), "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={self._crun}", "--log-level", "error",
+            "--runroot", str(run_dir / "podman"),
+            "--tmpdir", str(run_dir / "libpod"), "--runtime-flag", f"root={self._crun}", "--log-level", "error",
         ]  # fmt: skip
 
     def container(self, instance_id: str) -> str:

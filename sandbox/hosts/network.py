@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.command import attempt, run
+from sandbox.paths import SandboxError
 
 METADATA = "169.254.169.254"
 INTERFACE = "ens5"  # what Debian's image calls the first interface on a Nitro instance
@@ -103,7 +104,7 @@ def _forward_exceptions(sandbox: str, bridges: list[str]) -> None:
     """A drop in another table wins over our accept, so the exception must stand in the chain that drops (Docker's, usually)."""
     try:
         chain = json.loads(run(["nft", "-j", "-a", "list", "chain", "ip", "filter", "FORWARD"]))["nftables"]
-    except Exception:  # there is no such chain, so nobody drops in it
+    except SandboxError:  # there is no such chain, so nobody drops in it
         return
     comment = table(sandbox)
     for entry in chain:

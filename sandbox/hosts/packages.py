@@ -13,6 +13,7 @@ from sandbox.paths import SandboxError
 
 PACKAGES = (
     "mmdebstrap", "podman", "crun", "conmon", "netavark", "aardvark-dns", "iptables", "nftables", "uidmap", "iproute2", "util-linux",
+    "mount",
     "openssh-client", "debian-archive-keyring", "procps",
 )  # fmt: skip
 # In a mount namespace where /run/systemd is empty, maintainer scripts find no running systemd, so nothing that they enable is started,

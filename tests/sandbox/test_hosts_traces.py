@@ -120,3 +120,21 @@ def test_hosts_run_where_control_groups_are_version_2_alone(lab: Lab):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() == "running"
     assert_same(before, fingerprint(lab.name))
+
+
+def test_hosts_get_out_where_the_machine_drops_what_it_forwards():
+    """In a network namespace of its own: a chain as Docker leaves it gets an exception for our bridge, and loses it again."""
+    script = (
+        "from sandbox.command import run; from sandbox.hosts import network\n"
+        "chain = ['nft', 'list', 'chain', 'ip', 'filter', 'FORWARD']\n"
+        "run(['nft', '-f', '-'], "
+        "'table ip filter {\\nchain FORWARD {\\ntype filter hook forward priority 0; policy drop;\\n}\\n}\\n')\n"
+        "before, net = run(chain), network.Network('one', 'vpc-1', '10.9.0.0/16')\n"
+        "network.apply_rules('one', [net]); network.apply_rules('one', [net]); print(run(chain).count(net.bridge))\n"
+        "network.remove_all('one'); print(run(chain) == before)"
+    )
+    command = ["unshare", "--net", sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    )
+    assert done.stdout.split() == ["2", "True"], done.stderr
