@@ -51,7 +51,7 @@ from ansible.errors import AnsibleFilterError
 _ORDER = ("blocked", "foreign", "delete", "replace", "create", "update")
 _DONE = {"delete": "deleted", "replace": "replaced", "create": "created", "update": "updated", "keep": "kept"}
 # What tells one new resource from another; any kind has few of them.
-_TELLING = ("bucket_name", "repository_name", "instance_type", "image_id", "cidr", "zone")
+_TELLING = ("bucket_name", "repository_name", "instance_type", "cidr", "zone")
 
 
 def plan_table(result: Any, done: bool = False) -> list[str]:
