@@ -60,9 +60,10 @@ def playbooks(tmp_path, lab):
 
 
 def role(called: str, **options) -> list[dict]:
-    variables = {f"{called}_{option}": value for option, value in options.items()}
-    shown = {**SHOW, "vars": {"result": f"{{{{ {called}_result }}}}"}}
-    return [{"ansible.builtin.include_role": {"name": f"mlinfra.hosts.{called}"}, "vars": variables}, shown]
+    prefix = called.rpartition(".")[2]
+    variables = {f"{prefix}_{option}": value for option, value in options.items()}
+    shown = {**SHOW, "vars": {"result": f"{{{{ {prefix}_result }}}}"}}
+    return [{"ansible.builtin.include_role": {"name": called}, "vars": variables}, shown]
 
 
 def test_a_whole_stack(playbooks, lab, writes):
@@ -80,11 +81,11 @@ def test_a_whole_stack(playbooks, lab, writes):
         "pools": [{"name": "train", "count": "1", "gpu": {"models": ["a10g"]}, "image": IMAGE, "user_data_file": "first-boot.sh"}],
         "overrides": {"pools": [{"name": "train", "count": 2}]},
     }
-    (planned,) = playbooks.run(role("aws_stack", **stack), "--check", "--diff")
+    (planned,) = playbooks.run(role("mlinfra.hosts.aws_stack", **stack), "--check", "--diff")
     assert planned["changed"] and planned["outputs"]["buckets"] == {"data": "vision-dev-data-123456789012"}
     assert "+++ after: vpc main (create)" in playbooks.output
     assert not writes(lab.calls())
-    (made,) = playbooks.run(role("aws_stack", **stack))
+    (made,) = playbooks.run(role("mlinfra.hosts.aws_stack", **stack))
     assert made["plan_id"] == planned["plan_id"]
     assert len(made["outputs"]["pools"]["train"]["instance_ids"]) == 2
     instance = made["outputs"]["pools"]["train"]["instance_ids"][0]
@@ -92,7 +93,7 @@ def test_a_whole_stack(playbooks, lab, writes):
     assert answer["UserData"]["Value"] == "IyEvYmluL3NoCnRvdWNoIC9ydW4vYm9vdGVkCg=="
     lab.calls()
     info = {"mlinfra.hosts.aws_stack_info": {**SCOPE, "name": "vision"}, "register": "result"}
-    again, read = playbooks.run([*role("aws_stack", **stack), info, SHOW])
+    again, read = playbooks.run([*role("mlinfra.hosts.aws_stack", **stack), info, SHOW])
     assert not again["changed"]
     assert not writes(lab.calls())
     assert read["exists"] and read["outputs"]["pools"] == made["outputs"]["pools"]
@@ -109,11 +110,11 @@ def test_one_section_at_a_time(playbooks, lab):
     subnets = [raw["SubnetId"] for raw in ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]]
     group = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"][0]["GroupId"]
     tasks = [
-        *role("aws_network", **scope, cidr="10.42.0.0/16", zone_count=1, access={"cidrs": ["192.0.2.0/24"]}),
-        *role("s3_bucket", **scope, buckets=[{"name": "data", "versioning": True}]),
-        *role("ecr_repository", **scope, repositories=[{"name": "train"}]),
+        *role("mlinfra.hosts.aws_network", **scope, cidr="10.42.0.0/16", zone_count=1, access={"cidrs": ["192.0.2.0/24"]}),
+        *role("mlinfra.hosts.s3_bucket", **scope, buckets=[{"name": "data", "versioning": True}]),
+        *role("mlinfra.hosts.ecr_repository", **scope, repositories=[{"name": "train"}]),
         *role(
-            "ec2_gpu",
+            "mlinfra.hosts.ec2_gpu",
             **{**scope, "stack": "speech"},
             pools=[{"name": "train", "instance_types": ["g5.xlarge"], "image": IMAGE}],
             network={"vpc": {"id": vpc}, "subnets": {"ids": subnets}, "security_groups": {"ids": [group]}},
@@ -132,6 +133,6 @@ def test_one_section_at_a_time(playbooks, lab):
 
 def test_what_is_seldom_meant_is_a_warning(playbooks):
     network = {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["0.0.0.0/0"]}}
-    (planned,) = playbooks.run(role("aws_stack", **SCOPE, name="vision", network=network), "--check", warns=True)
+    (planned,) = playbooks.run(role("mlinfra.hosts.aws_stack", **SCOPE, name="vision", network=network), "--check", warns=True)
     assert planned["changed"]
     assert "[WARNING]: network.access.cidrs has 0.0.0.0/0: the whole internet may try ssh." in playbooks.output
