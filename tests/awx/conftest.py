@@ -57,6 +57,9 @@ class Awx:
         self.folder, self.jobs = folder, 0
         self.project, self.home, self.inventory = folder / "project", folder / "home", folder / "hosts"
         shutil.copytree(PROJECT, self.project)
+        # The sandbox's hosts live at their private addresses; a public one is the emulator's invention, and somebody's.
+        with (self.project / "inventory" / "ec2_gpu.yml").open("a") as source:
+            source.write("address: private\n")
         self.home.mkdir()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "awx", "-f", str(folder / "key")], check=True)
         self.environment = {
