@@ -21,10 +21,15 @@ import threading
 from collections.abc import Collection
 from typing import Any
 
-from .isolation import forget_customer_models, quarantine
+from .isolation import FAKE_KEY, REGION, forget_customer_models, quarantine
 
-#: Services whose applications are made before the server says that it is ready, so that the first calls are as quick as later ones.
-WARM = ("ec2", "iam", "sts", "s3", "ecr", "ssm")
+#: Calls made before the server says that it is ready: moto reads a service's model on its first call, once for each thread that asks.
+WARM = {
+    "ec2": {"Action": "DescribeVpcs", "Version": "2016-11-15"}, "iam": {"Action": "ListRoles", "Version": "2010-05-08"},
+    "sts": {"Action": "GetCallerIdentity", "Version": "2011-06-15"}, "s3": {}, "ecr": {"target": "DescribeRepositories"},
+    "ssm": {"target": "DescribeParameters"},
+}
+TARGETS = {"ecr": "AmazonEC2ContainerRegistry_V20150921", "ssm": "AmazonSSM"}
 PR_SET_PDEATHSIG = 1
 
 
@@ -41,8 +46,7 @@ class Server:
 
         applied = patches.apply(without)
         dispatcher = DomainDispatcherApplication(create_backend_app)
-        for service in WARM:
-            dispatcher.app_instances[service] = create_backend_app(service)
+        _warm(dispatcher)
         seeds.plant()
         self.gate = Gate(dispatcher, self._reset, {"patches": applied, "hosts": hosts})
         self.port = port
@@ -99,6 +103,26 @@ class Server:
     def close(self) -> None:
         for address in list(self._listeners):
             self.unlisten(address)
+
+
+def _warm(application: Any) -> None:
+    """Ask each of the main services something."""
+    from werkzeug.test import Client
+
+    from .actions import call_of
+
+    client = Client(application)
+    for service, call in WARM.items():
+        scope = f"AWS4-HMAC-SHA256 Credential={FAKE_KEY}/20250101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        headers = {"Authorization": scope, "Host": "127.0.0.1"}
+        if "target" in call:
+            headers |= {"X-Amz-Target": f"{TARGETS[service]}.{call['target']}", "Content-Type": "application/x-amz-json-1.1"}
+            client.post("/", headers=headers, data="{}")
+        elif call:
+            client.post("/", headers=headers, data=call)
+        else:
+            client.get("/", headers=headers)
+    call_of({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_HOST": "127.0.0.1"})  # S3's actions are named by their paths
 
 
 def write_ready(path: pathlib.Path, facts: dict[str, Any]) -> None:
