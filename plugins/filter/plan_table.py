@@ -56,10 +56,11 @@ _TELLING = ("bucket_name", "repository_name", "instance_type", "cidr", "zone")
 
 def plan_table(result: Any, done: bool = False) -> list[str]:
     if not isinstance(result, Mapping) or not isinstance(result.get("plan"), list):
-        raise AnsibleFilterError("plan_table wants the result of mlinfra.hosts.aws_stack, which has a plan. Register it and pass all of it.")
+        raise AnsibleFilterError("plan_table wants all that mlinfra.hosts.aws_stack returned, with its plan. Register it and pass it.")
     shown = [change for change in result["plan"] if change["action"] != "keep"]
     shown.sort(key=lambda change: _ORDER.index(change["action"]) if change["action"] in _ORDER[:2] else len(_ORDER))
-    rows = [(_DONE.get(change["action"], change["action"]) if done else change["action"], change["kind"], str(change["name"]), _detail(change)) for change in shown]
+    words = _DONE if done else {}
+    rows = [(words.get(change["action"], change["action"]), change["kind"], str(change["name"]), _detail(change)) for change in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
     return [_headline(result, bool(rows), done), *lines, f"plan_id {result['plan_id']}"]

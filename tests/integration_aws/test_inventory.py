@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import ansible_collections.mlinfra.hosts as collection
 import pytest
+
+import ansible_collections.mlinfra.hosts as collection
 from sandbox.aws.process import Emulator
 
 COLLECTIONS = Path(collection.__path__[0]).parents[2]
@@ -32,10 +33,12 @@ def aws():
 def launch(aws: Emulator, pool: str, count: int, kind_of_instance: str, **tags: str) -> list[str]:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])["Images"][0]["ImageId"]
-    known = {"stack": "vision", "environment": "dev", "kind": "instance", "pool": pool, "slots": f"0-{count - 1}", "ssh-user": "admin", **tags}
+    known = {"stack": "vision", "environment": "dev", "kind": "instance", "pool": pool, "slots": f"0-{count - 1}", "ssh-user": "admin"}
+    known.update(tags)
     wanted = [{"Key": f"mlinfra:{key}", "Value": value} for key, value in known.items()] + [{"Key": "team", "Value": f"team-{pool}"}]
     specification = [{"ResourceType": "instance", "Tags": wanted}]
-    answer = ec2.run_instances(ImageId=image, MinCount=count, MaxCount=count, InstanceType=kind_of_instance, TagSpecifications=specification)
+    wish = {"ImageId": image, "MinCount": count, "MaxCount": count, "InstanceType": kind_of_instance, "TagSpecifications": specification}
+    answer = ec2.run_instances(**wish)
     ids = [instance["InstanceId"] for instance in answer["Instances"]]
     ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig={"Delay": 1})
     return ids
@@ -46,7 +49,7 @@ class Ansible:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        self.environment = {**environment, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "500"}
+        self.environment = {**environment, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "COLUMNS": "500"}
 
     def write(self, text: str, name: str = "ec2_gpu.yml") -> Path:
         path = self.folder / "inventory" / name

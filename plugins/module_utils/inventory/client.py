@@ -108,7 +108,7 @@ def _assumed(connection: Connection, region: str) -> Connection:
 def _own_region(profile: Optional[str]) -> str:
     region = os.environ.get("AWS_REGION") or botocore.session.Session(profile=profile).get_config_variable("region")
     if not region:
-        raise StackError("there is no region to list", "Set regions in the inventory file, AWS_REGION in the environment or region in the AWS profile")
+        raise StackError("there is no region to list", "Set regions in the inventory file, AWS_REGION, or region in the AWS profile")
     return region
 
 

@@ -67,7 +67,8 @@ class _Instance:
         self.own_tags = {key: value for key, value in tags.items() if not key.startswith((TAG, "aws:"))}
         self.gpu = GPU_TYPES.get(record["type"])
         # an instance whose slot is unknown comes last in its pool; of two in one slot the newer comes first
-        self.order = (self.stack, self.environment, self.pool, self.slot is None, self.slot or 0, _backwards(record["launched"]), record["id"])
+        place = (self.slot is None, self.slot or 0, _backwards(record["launched"]))
+        self.order = (self.stack, self.environment, self.pool, *place, record["id"])
 
     def address(self, kind: str) -> Optional[str]:
         private, public = self.record["private_ip"], self.record["public_ip"]
@@ -154,7 +155,8 @@ def _connection(instance: _Instance, wish: Wish, bastions: Mapping) -> dict:
         variables["ansible_ssh_private_key_file"] = wish.ssh.private_key_file
     hop, problem = None, None
     if not address:
-        problem = f"{instance_id} is {instance.record['state']} and has no {wish.address} address: start it, or choose another address in the inventory"
+        state = instance.record["state"]
+        problem = f"{instance_id} is {state} and has no {wish.address} address: start it, or choose another address in the inventory"
     elif instance.access == "bastion":
         hop, problem = _way_in(instance, wish, bastions)
     if problem:
@@ -167,19 +169,19 @@ def _connection(instance: _Instance, wish: Wish, bastions: Mapping) -> dict:
 
 def _way_in(instance: _Instance, wish: Wish, bastions: Mapping) -> tuple[Optional[Hop], Optional[str]]:
     """The bastion of an instance, or why there is none."""
-    where = f"{instance.stack}-{instance.environment}"
+    where, who = f"{instance.stack}-{instance.environment}", instance.record["id"]
     if "@" in instance.bastion or "." in instance.bastion or ":" in instance.bastion:
         try:
             return parse_hop(instance.bastion), None
         except ValueError as error:
-            return None, f"tag mlinfra:bastion of {instance.record['id']}: {error}; correct network.access in the stack {where} and run provision"
+            return None, f"tag mlinfra:bastion of {who}: {error}; correct network.access of the stack {where} and run provision"
     if not instance.bastion:
-        return None, f"{instance.record['id']} is reached through a bastion, but has no tag mlinfra:bastion: run provision for {where}"
+        return None, f"{who} is reached through a bastion, but has no tag mlinfra:bastion: run provision for {where}"
     bastion = bastions.get((instance.stack, instance.environment, instance.bastion))
     if bastion is None:
-        return None, f"pool {instance.bastion} of {where}, the bastion of {instance.record['id']}, has no running instance: start one, or run provision"
+        return None, f"pool {instance.bastion} of {where}, the bastion of {who}, has no running instance: start one, or run provision"
     if bastion is instance:
-        return None, f"{instance.record['id']} is its own bastion: set network.access of {where} to another pool and run provision"
+        return None, f"{who} is its own bastion: set network.access of {where} to another pool and run provision"
     address = bastion.address(wish.address)
     if not address:
         return None, f"bastion {bastion.record['id']} of {where} has no {wish.address} address: choose another address in the inventory"

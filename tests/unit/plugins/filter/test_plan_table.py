@@ -10,8 +10,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.mlinfra.hosts.plugins.filter.plan_table import plan_table
 
 
-def change(action: str, kind: str, name: str, reason: str = "", before: dict | None = None, after: dict | None = None, id_: str | None = None) -> dict:
-    return {"action": action, "kind": kind, "name": name, "reason": reason, "before": before, "after": after, "id": id_}
+def change(action: str, kind: str, name: str, reason: str = "", **more) -> dict:
+    return {"action": action, "kind": kind, "name": name, "reason": reason, "before": None, "after": None, "id": None, **more}
 
 
 def result(*plan: dict) -> dict:
@@ -38,7 +38,8 @@ def test_changes_are_aligned_and_what_is_kept_is_counted():
 
 
 def test_what_was_done_is_said_as_done():
-    plan = result(change("create", "vpc", "main", after={"cidr": "10.42.0.0/16"}), change("delete", "instance", "cpu-0", "not declared", id_="i-1"))
+    made, gone = change("create", "vpc", "main", after={"cidr": "10.42.0.0/16"}), change("delete", "instance", "cpu-0", id="i-1")
+    plan = result(made, gone)
 
     assert plan_table(plan, done=True)[:3] == [
         "Account 123456789012, us-east-1: 1 deleted, 1 created",
@@ -50,7 +51,7 @@ def test_what_was_done_is_said_as_done():
 def test_an_update_shows_the_values_that_fit_a_line():
     before, after = {"versioning": "Off", "policy": {}, "same": 1}, {"versioning": "Enabled", "policy": {"Version": "1"}, "same": 1}
 
-    assert plan_table(result(change("update", "bucket", "data", "versioning differs", before, after)))[1] == (
+    assert plan_table(result(change("update", "bucket", "data", "versioning differs", before=before, after=after)))[1] == (
         "update  bucket  data  versioning differs (versioning: Off → Enabled)"
     )
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.hosts import Wish, group_priority, hosts_of, slot_at
 from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.ssh import SshOptions
 
@@ -13,8 +14,8 @@ SHORT = Wish(short_names=True)
 
 def record(number: int = 1, tags: dict | None = None, **changes) -> dict:
     """An instance of stack vision in dev; ``tags`` without their mlinfra: prefix."""
-    wanted = {"stack": "vision", "environment": "dev", "kind": "instance", "pool": "train", "slots": "0-9", "access": "direct", "ssh-user": "admin"}
-    wanted.update(tags or {})
+    wanted = {"stack": "vision", "environment": "dev", "kind": "instance", "pool": "train", "slots": "0-9", "access": "direct"}
+    wanted.update({"ssh-user": "admin"}, **(tags or {}))
     known = {
         "id": f"i-0000000000000000{number}",
         "type": "g5.12xlarge",
@@ -41,7 +42,8 @@ def host_of(*records: dict, wish: Wish = SHORT):
 
 @pytest.mark.parametrize(
     "slots, index, slot",
-    [("0-2,5", 0, 0), ("0-2,5", 2, 2), ("0-2,5", 3, 5), ("7", 0, 7), ("3,1", 1, 1), ("0-2", 3, None), ("", 0, None), ("a-b", 0, None), ("0-", 0, None)],
+    [("0-2,5", 0, 0), ("0-2,5", 2, 2), ("0-2,5", 3, 5), ("7", 0, 7), ("3,1", 1, 1)]
+    + [("0-2", 3, None), ("", 0, None), ("a-b", 0, None), ("0-", 0, None)],
 )
 def test_the_slot_of_a_launch_index(slots, index, slot):
     assert slot_at(slots, index) == slot
@@ -142,7 +144,8 @@ def test_group_vars_of_the_pool_win_over_all_others():
 
 @pytest.mark.parametrize(
     "changes, market",
-    [({}, "on_demand"), ({"lifecycle": "spot"}, "spot"), ({"lifecycle": "capacity-block"}, "capacity_block"), ({"reservation": "cr-1"}, "reservation")],
+    [({}, "on_demand"), ({"lifecycle": "spot"}, "spot"), ({"lifecycle": "capacity-block"}, "capacity_block")]
+    + [({"reservation": "cr-1"}, "reservation")],
 )
 def test_market(changes, market):
     assert host_of(record(1, **changes)).variables["mlinfra_market"] == market
@@ -210,7 +213,8 @@ def inner_host(*others: dict, tags: dict | None = None, wish: Wish = SHORT):
 
 
 def test_a_host_behind_a_bastion_is_reached_through_the_first_one_that_runs():
-    gates = [record(number, {"pool": "gate", "ssh-user": "ops"}, state=state) for number, state in ((1, "stopped"), (3, "running"), (2, "running"))]
+    states = ((1, "stopped"), (3, "running"), (2, "running"))
+    gates = [record(number, {"pool": "gate", "ssh-user": "ops"}, state=state) for number, state in states]
     variables = inner_host(*gates, wish=Wish(ssh=SshOptions("/known", "/key"))).variables
 
     assert variables["ansible_host"] == "10.42.1.5"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.inventory.page import NotAnAnswer, read_page
 
 # Shaped after the example answer in the EC2 API reference, DescribeInstances.
