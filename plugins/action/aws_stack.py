@@ -15,12 +15,13 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document impor
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.fields import coerce
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import DocumentError, Problems
 
-try:
-    from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
-except ImportError:  # the module says what is missing
-
-    def aws_argument_spec() -> dict[str, Any]:
-        return {"region": {}}
+#: The connection options of amazon.aws with their aliases. Asking amazon.aws itself would import boto3 here, in every run of the task;
+#: a test compares the two.
+CONNECTION = frozenset({
+    "access_key", "aws_access_key", "aws_access_key_id", "aws_ca_bundle", "aws_config", "aws_endpoint_url", "aws_profile", "aws_region",
+    "aws_secret_access_key", "aws_secret_key", "aws_session_token", "debug_botocore_endpoint_logs", "endpoint_url", "profile", "region",
+    "secret_key", "session_token", "validate_certs",
+})  # fmt: skip
 
 
 class ActionModule(ActionBase):
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        connection = {key: value for key, value in self._task.args.items() if key in _connection_options()}
+        connection = {key: value for key, value in self._task.args.items() if key in CONNECTION}
         problems = Problems()
         wish = coerce({key: value for key, value in self._task.args.items() if key not in connection}, ARGUMENTS, problems)
         self._read_files(wish, problems)
@@ -67,11 +68,6 @@ class ActionModule(ActionBase):
         except UnicodeDecodeError:
             problems.add(path, name, "a text file in UTF-8 belongs here", "Give another file")
         return None
-
-
-def _connection_options() -> set[str]:
-    spec = aws_argument_spec()
-    return set(spec).union(*(option.get("aliases", ()) for option in spec.values()))
 
 
 def _given(value: Any) -> Any:
