@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox import daemon, files, lock
-from sandbox.hosts import cgroups, machine, network, packages, rootfs, space
+from sandbox.hosts import cgroups, machine, machine_config, network, packages, rootfs, space
 from sandbox.paths import RUN_BASE, STATE_BASE, SandboxError, cache_dir, run_dir, state_dir
 
 Say = Callable[[str], None]
@@ -70,6 +70,7 @@ def up(name: str, say: Say) -> int:
         roots = prepare(say)
         daemon.kill(state)
         files.write_json(state / "roots.json", roots)
+        (state / "environment").write_text(machine_config.shared_environment(dict(os.environ)), encoding="utf-8")
         machine.raise_settings(name)
         run_dir(name).mkdir(parents=True, exist_ok=True)
         _make_space(state)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from pathlib import Path
 
@@ -71,6 +72,8 @@ class HostKeeper:
         fresh = Host(view.instance_id, view.vpc_id, view.vpc_cidr, view.private_ip, suite, generation=view.boot_generation)
         self._save(fresh)
         root = disk.attach(folder, base)
+        if not (folder / "upper/etc/environment").exists():
+            shutil.copyfile(self._state / "environment", root / "etc/environment")
         self._carry_resolver(root, net.gateway)
         pci.write_tree(folder / "pci", pci.devices(view.instance_type))
         network.open_host(net, view.instance_id, view.private_ip, view.mac, namespace)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -20,7 +19,7 @@ PIP_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "UV
 
 
 def files(keyring: Path) -> dict[str, bytes]:
-    """Path in the host → content."""
+    """Path in a base root → content. Nothing of the caller's environment: the same machine always gets the same root."""
     found: dict[str, bytes] = {}
     if CA_FOLDER.is_dir():
         for path in sorted(CA_FOLDER.rglob("*.crt")):
@@ -34,9 +33,6 @@ def files(keyring: Path) -> dict[str, bytes]:
     if settings:
         found["/etc/apt/apt.conf.d/90machine"] = settings.encode()
     found["/etc/apt/apt.conf.d/91sandbox"] = b'APT::Install-Recommends "false";\nAcquire::Languages "none";\n'
-    environment = shared_environment(dict(os.environ))
-    if environment:
-        found["/etc/environment"] = environment.encode()
     hosts = named_hosts(Path("/etc/hosts").read_text(encoding="utf-8", errors="replace"))
     if hosts:
         found["/usr/lib/mlinfra/hosts"] = hosts.encode()
@@ -55,7 +51,7 @@ def apt_settings(dump: str) -> str:
 
 
 def shared_environment(environment: dict[str, str]) -> str:
-    """/etc/environment of a host: proxies, indexes, and certificate variables whose value exists there too."""
+    """/etc/environment of a host, written when it is first booted: proxies, indexes, and certificate variables whose value exists there too."""
     lines = []
     for name in (*PROXY_VARIABLES, *PIP_VARIABLES):
         if environment.get(name):

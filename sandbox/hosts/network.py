@@ -127,12 +127,16 @@ def open_host(network: Network, instance_id: str, address: str, mac: str, namesp
         namespace.parent.mkdir(parents=True, exist_ok=True)
         namespace.touch()
         run(["unshare", f"--net={namespace}", "true"])
-    inside = ["nsenter", f"--net={namespace}", "--", "ip"]
+    enter = ["nsenter", f"--net={namespace}", "--"]
+    inside = [*enter, "ip"]
     outer = "mlv" + short(network.sandbox, instance_id)
     if not attempt([*inside, "link", "show", INTERFACE]):
         attempt(["ip", "link", "delete", outer])
         run(["ip", "link", "add", outer, "type", "veth", "peer", "name", INTERFACE, "address", mac, "netns", str(namespace)])
     run(["ip", "link", "set", outer, "alias", f"mlinfra-{network.sandbox}-{instance_id}", "master", network.bridge, "up"])
+    # Addresses are used again soon: tell the neighbours at once, this machine among them, whose this one is now.
+    run([*enter, "sh", "-c", f"echo 1 > /proc/sys/net/ipv4/conf/{INTERFACE}/arp_notify"])
+    attempt(["ip", "neighbour", "flush", "to", address, "dev", network.bridge])
     batch = (
         f"link set lo up\naddress replace {METADATA}/32 dev lo\naddress replace {address}/{network.prefix} dev {INTERFACE}\n"
         f"link set {INTERFACE} up\nroute replace default via {network.gateway}\n"
