@@ -159,9 +159,11 @@ def _connection(instance: _Instance, wish: Wish, bastions: Mapping) -> dict:
         problem = f"{instance_id} is {state} and has no {wish.address} address: start it, or choose another address in the inventory"
     elif instance.access == "bastion":
         hop, problem = _way_in(instance, wish, bastions)
+    variables["mlinfra_bastion"] = str(hop) if hop else None
     if problem:
         variables["mlinfra_access_problem"] = problem
         variables["ansible_ssh_common_args"] = refusing_args(problem)
+        variables["ansible_ssh_args"] = "-C"  # with ControlPersist, ssh throws away what the refusal says
     else:
         variables["ansible_ssh_common_args"] = common_args(instance_id, wish.ssh, hop)
     return variables
@@ -179,7 +181,7 @@ def _way_in(instance: _Instance, wish: Wish, bastions: Mapping) -> tuple[Optiona
         return None, f"{who} is reached through a bastion, but has no tag mlinfra:bastion: run provision for {where}"
     bastion = bastions.get((instance.stack, instance.environment, instance.bastion))
     if bastion is None:
-        return None, f"pool {instance.bastion} of {where}, the bastion of {who}, has no running instance: start one, or run provision"
+        return None, f"pool {instance.bastion} of {where}, the bastion of {who}, has no running instance: start it, or run provision if it is gone"
     if bastion is instance:
         return None, f"{who} is its own bastion: set network.access of {where} to another pool and run provision"
     address = bastion.address(wish.address)

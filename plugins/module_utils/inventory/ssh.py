@@ -28,6 +28,9 @@ class Hop(NamedTuple):
     port: Optional[int] = None
     alias: Optional[str] = None
 
+    def __str__(self) -> str:
+        return (f"{self.user}@" if self.user else "") + self.address + (f":{self.port}" if self.port else "")
+
 
 def parse_hop(text: str) -> Hop:
     """``user@address`` or ``address``, each with ``:port`` or not. Raises ValueError."""

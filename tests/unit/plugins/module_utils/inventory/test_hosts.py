@@ -92,6 +92,7 @@ def test_variables_of_a_gpu_host():
         "mlinfra_private_ip": "10.42.1.1",
         "mlinfra_public_ip": "203.0.113.1",
         "mlinfra_access": "direct",
+        "mlinfra_bastion": None,
         "mlinfra_gpu_model": "a10g",
         "mlinfra_gpu_count": 4,
         "mlinfra_gpu_memory_mib": 22888,
@@ -234,6 +235,7 @@ def test_a_bastion_may_be_an_address():
     variables = inner_host(tags={"bastion": "ops@bastion.example.org"}).variables
 
     assert "ops@bastion.example.org -W" in variables["ansible_ssh_common_args"]
+    assert variables["mlinfra_bastion"] == "ops@bastion.example.org"
 
 
 @pytest.mark.parametrize(
@@ -250,6 +252,7 @@ def test_a_missing_way_in_is_said_at_once(tags, problem):
 
     assert problem in variables["mlinfra_access_problem"]
     assert "ProxyCommand=sh" in variables["ansible_ssh_common_args"]
+    assert "ControlPersist" not in variables["ansible_ssh_args"]
 
 
 def test_no_instances_no_hosts():
