@@ -136,3 +136,28 @@ def test_what_is_seldom_meant_is_a_warning(playbooks):
     (planned,) = playbooks.run(role("mlinfra.hosts.aws_stack", **SCOPE, name="vision", network=network), "--check", warns=True)
     assert planned["changed"]
     assert "[WARNING]: network.access.cidrs has 0.0.0.0/0: the whole internet may try ssh." in playbooks.output
+
+
+def failing(**options) -> dict:
+    """A task of which only the failure is looked at."""
+    task = {"mlinfra.hosts.aws_stack": {**SCOPE, "name": "vision", "buckets": [{"name": "data"}], **options}}
+    shown = {**SHOW, "vars": {"result": "{{ ansible_failed_result }}"}}
+    return {"block": [task, {"ansible.builtin.fail": {"msg": "it did not fail"}}], "rescue": [shown]}
+
+
+def test_what_the_account_refuses_is_one_message(playbooks, lab, writes):
+    account, region, endpoint, profile = playbooks.run(
+        [
+            failing(account_id="111122223333"),
+            failing(region="us-nowhere-1"),
+            failing(endpoint_url="http://127.0.0.1:9"),
+            failing(access_key="", secret_key="", profile="nobody"),
+        ]
+    )
+    assert account["msg"].startswith("account_id is 111122223333: the credentials are for 123456789012")
+    assert account["found_account_id"] == "123456789012"
+    assert region["msg"].startswith("region is us-nowhere-1: AWS has no such region.")
+    assert "http://127.0.0.1:9" in endpoint["msg"] and "Check the network" in endpoint["msg"]
+    assert "profile" in profile["msg"]
+    assert not [result["msg"] for result in (account, region, endpoint, profile) if "\n" in result["msg"]]
+    assert not writes(lab.calls())

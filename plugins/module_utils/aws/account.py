@@ -54,10 +54,12 @@ def _check_region(clients: Any, region: str, home: str, known: set[str]) -> None
     :raises StackError: EC2 does not know it either.
     """
     try:
-        clients.get("ec2", home).describe_regions(RegionNames=[region], AllRegions=True)
+        told = clients.get("ec2", home).describe_regions(RegionNames=[region], AllRegions=True)["Regions"]
     except Exception as error:
         if code_of(error) not in ("InvalidParameterValue", "InvalidParameter"):
             raise
+        told = []
+    if not told:
         near = difflib.get_close_matches(region, sorted(known), n=1)
         hint = f"Did you mean {near[0]}?" if near else "Use one like us-east-1"
-        raise StackError(f"region is {region}: AWS has no such region", hint, path="region") from error
+        raise StackError(f"region is {region}: AWS has no such region", hint, path="region")
