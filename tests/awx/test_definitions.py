@@ -78,7 +78,7 @@ def test_workflow_goes_from_plan_over_approval_to_verify():
         (following,) = at["related"]["success_nodes"]
         at = nodes[following["identifier"]]
         path.append(at["identifier"])
-    assert path == ["plan", "approve", "provision", "hosts", "configure", "verify"] == list(nodes)
+    assert path == ["plan", "approve", "provision", "hosts", "reachable", "configure", "verify"] == list(nodes)
     kinds = {name: node["unified_job_template"]["type"] for name, node in nodes.items()}
     assert kinds["approve"] == "workflow_approval" and kinds["hosts"] == "inventory_source"
     for name, node in nodes.items():

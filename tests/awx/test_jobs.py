@@ -69,6 +69,10 @@ def test_inventory_update_finds_the_host(awx):
     assert found["_meta"]["hostvars"]["cpu-0"]["mlinfra_instance_type"] == "t3.large"
 
 
+def test_reachable(awx, answers):
+    assert clean(awx.job("reachable", answers, ssh=True)).count("changed") == 0
+
+
 def test_configure(awx, answers):
     assert clean(awx.job("configure", answers, ssh=True)).count("changed") > 0
 
@@ -86,7 +90,9 @@ def test_site_finds_nothing_to_change(awx, answers):
 def test_destroy_wants_the_right_word(awx, answers):
     job = awx.job("destroy", {**answers, "aws_stack_confirm": "vision-prod"})
     assert job.code != 0
-    assert "vision-prod" in job.output and "nothing was removed" in job.output, job.output
+    assert "vision-prod" in job.output and "vision-dev" in job.output, job.output
+    assert "Traceback" not in job.output
+    assert "cpu-0" in awx.update_inventory()["_meta"]["hostvars"]
 
 
 def test_destroy(awx, answers):

@@ -37,7 +37,7 @@ def test_targets_only_this_collections_hosts(name):
         ), f"{name}: play {play.get('name')!r} targets {hosts!r}"
 
 
-@pytest.mark.parametrize("name", ["site", "plan", "provision", "configure", "verify", "destroy"])
+@pytest.mark.parametrize("name", tree.playbooks())
 def test_awx_has_a_wrapper(name):
     wrapper = tree.load(tree.CHECKOUT / "examples" / "awx-project" / f"{name}.yml")
     assert [play["ansible.builtin.import_playbook"] for play in wrapper] == [f"{tree.COLLECTION}.{name}"]
