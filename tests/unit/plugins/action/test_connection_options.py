@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+
 from ansible_collections.mlinfra.hosts.plugins.action.aws_stack import CONNECTION
 
 
