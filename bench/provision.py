@@ -6,7 +6,7 @@
 
 Each round empties the account, then runs a playbook twice: a first run that makes everything, and a re-run that must change nothing. The
 two playbooks (stack.yml, peer.yml) take turns. What they leave in the account is compared, so that neither gets away with less work. The
-emulator runs without hosts; its delays (an instance takes 0.4 s to run, EC2 learns of a new instance profile after 1 s) are the same for both.
+emulator runs without hosts; its delays (an instance takes 0.4 s to run, EC2 learns of a new instance profile after 1 s) hold for both.
 Ends in lines of NAME RATIO GOAL: the median of aws_stack by the median of the stock modules. A goal is met when the ratio is not above it.
 """
 
@@ -76,7 +76,8 @@ def play(aws: Emulator, playbook: str, home: str) -> tuple[Run, int]:
     settings.touch()  # Ansible's defaults, whatever this machine's are
     environment = aws.environment() | {
         "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "ANSIBLE_DEPRECATION_WARNINGS": "false",
-        "ANSIBLE_HOME": home, "ANSIBLE_CONFIG": str(settings), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "ANSIBLE_HOME": home, "ANSIBLE_CONFIG": str(settings),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
     aws.control("POST", "requests/reset")
     begun = time.perf_counter()
