@@ -19,7 +19,7 @@ PIP_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "UV
 
 
 def files(keyring: Path) -> dict[str, bytes]:
-    """Path in a base root → content. Nothing of the caller's environment: the same machine always gets the same root."""
+    """Path in a base root → content. Nothing of the caller's environment: the same machine gets the same root."""
     found: dict[str, bytes] = {}
     if CA_FOLDER.is_dir():
         for path in sorted(CA_FOLDER.rglob("*.crt")):
@@ -51,7 +51,7 @@ def apt_settings(dump: str) -> str:
 
 
 def shared_environment(environment: dict[str, str]) -> str:
-    """/etc/environment of a host, written when it is first booted: proxies, indexes, and certificate variables whose value exists there too."""
+    """/etc/environment of a host, written at its first boot: proxies, indexes, certificate variables whose value exists there."""
     lines = []
     for name in (*PROXY_VARIABLES, *PIP_VARIABLES):
         if environment.get(name):

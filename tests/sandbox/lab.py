@@ -129,7 +129,10 @@ class Lab:
 
     def said(self, instance_id: str, command: str) -> str:
         """What the host answers, once it can be reached."""
-        wait_for(f"ssh to {instance_id}", lambda: self.ssh(instance_id, "true").returncode == 0)
+        try:
+            wait_for(f"ssh to {instance_id}", lambda: self.ssh(instance_id, "true").returncode == 0)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status: {self.host(instance_id)}") from None
         done = self.ssh(instance_id, command)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

@@ -39,7 +39,7 @@ def start(lab: Lab, command: str) -> subprocess.Popen[bytes]:
 
 def test_down_leaves_the_machine_as_it_was_also_beside_another_sandbox(lab: Lab, tmp_path: Path):
     before = fingerprint("trace-test", "trace-other")
-    other = Lab("trace-other", tmp_path / "other", "10.97.0.0/16")
+    other = Lab("trace-other", tmp_path / "other", "10.94.0.0/16")
     other.folder.mkdir()
     try:
         lab.cli("up")
