@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.client import Clients
@@ -38,11 +38,20 @@ WHOLE: dict[str, Any] = {
 class Lab:
     """``run(section=…)`` brings the whole stack about, with the sections given instead of the usual ones; None leaves one out."""
 
+    _made: ClassVar[dict[str, Clients]] = {}
+
     def __init__(self, aws: Emulator) -> None:
         self.aws = aws
         self.options: dict[str, Any] = {}  # of the connection: region, keys, endpoint
 
     def clients(self) -> Clients:
+        """Made once for the same options: that takes longer than most runs."""
+        key = repr(sorted(self.options.items()))
+        if key not in self._made:
+            self._made[key] = self._new_clients()
+        return self._made[key]
+
+    def _new_clients(self) -> Clients:
         keys = {"aws_access_key_id": FAKE_KEY, "aws_secret_access_key": FAKE_SECRET, "endpoint_url": self.aws.url, **self.options}
         return Clients(keys.pop("region", REGION), **keys)
 

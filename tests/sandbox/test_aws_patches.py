@@ -279,6 +279,30 @@ def network_dependencies(aws: Emulator) -> None:
 
 
 @behaviour
+def nat_gateways(aws: Emulator) -> None:
+    ec2 = Account(aws).ec2
+    _vpc, subnet = Account(aws).network()
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    assert "AssociationId" not in ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
+    ec2.release_address(AllocationId=address)
+    ec2.delete_subnet(SubnetId=subnet)
+
+
+@behaviour
+def nat_gateways(aws: Emulator) -> None:
+    account = Account(aws)
+    _vpc, subnet = account.network()
+    address = account.ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = account.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    account.ec2.delete_nat_gateway(NatGatewayId=gateway)
+    assert "AssociationId" not in account.ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
+    account.ec2.release_address(AllocationId=address)
+    account.ec2.delete_subnet(SubnetId=subnet)
+
+
+@behaviour
 def bucket_defaults(aws: Emulator) -> None:
     s3 = aws.client("s3")
     tags = [{"Key": "owner", "Value": "me"}, {"Key": "empty", "Value": ""}]
@@ -313,6 +337,8 @@ def bucket_lifecycle(aws: Emulator) -> None:
     expiration = {"NoncurrentDays": 7, "NewerNoncurrentVersions": 3}
     rule = {"Status": "Enabled", "Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": expiration}
     s3.put_bucket_lifecycle_configuration(Bucket="kept-versions", LifecycleConfiguration={"Rules": [rule]})
+    s3.create_bucket(Bucket="without-rules")
+    assert refusal(s3.get_bucket_lifecycle_configuration, Bucket="without-rules") == ("NoSuchLifecycleConfiguration", 404)
     shown = s3.get_bucket_lifecycle_configuration(Bucket="kept-versions")["Rules"][0]
     assert shown.pop("ID")
     assert shown == rule

@@ -64,6 +64,7 @@ class Act:
                 allowed = window(f"{service}:{name}", code_of(error), message_of(error), self.made, self.removed)
                 if allowed is None:
                     raise
+                allowed = min(allowed, self.intent.control.wait_timeout)
                 now = time.monotonic()
                 deadline = now + allowed if deadline is None else deadline
                 if now + pause > deadline:

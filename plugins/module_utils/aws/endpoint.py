@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import Any
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label, unless
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.route_table import PUBLIC, private_tables
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import ENDPOINTS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import subnet_ref, zones_of
@@ -21,6 +21,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Ref, Wish
 
 SERVICES = {"s3": ("s3",), "ecr": ("ecr.api", "ecr.dkr"), "ssm": ("ssm", "ssmmessages", "ec2messages")}
+_NOT_FOUND = ("InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound")
 _GONE = ("deleting", "deleted", "rejected", "failed", "expired")
 
 
@@ -98,9 +99,8 @@ class Endpoint(Ec2Kind):
         act.call("ec2", "delete_vpc_endpoints", VpcEndpointIds=[change.id])
 
         def done() -> bool:
-            answer = act.reader.pages(
-                "ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-endpoint-id", "Values": [change.id]}]
-            )
-            return all(raw["State"].lower() in ("deleted", "failed", "rejected") for raw in answer)
+            ec2 = act.reader.client("ec2")
+            answer = unless(_NOT_FOUND, lambda: ec2.describe_vpc_endpoints(VpcEndpointIds=[change.id]), {"VpcEndpoints": []})
+            return all(raw["State"].lower() in ("deleted", "failed", "rejected") for raw in answer["VpcEndpoints"])
 
         act.wait(f"VPC endpoint {change.id} going away", done)

@@ -138,6 +138,9 @@ def _from_answer(error: Any, call: str) -> StackError:
         return StackError(
             f"AWS throttles {tried} ({code}) and did not stop doing so", "Run again later: what was made is found and kept", **tail
         )
+    if code in ("DependencyViolation", "DeleteConflict", "InvalidIPAddress.InUse"):
+        hint = "Something that this stack does not own uses it: remove that, and run again"
+        return StackError(f"{tried} failed: {_short(message)} ({code})", hint, **tail)
     if code == "OptInRequired":
         return StackError(
             f"this region or service is not enabled for the account ({tried}: {message})", "Enable it, or use another region", **tail

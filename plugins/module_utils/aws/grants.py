@@ -33,11 +33,10 @@ def policy(stack: Stack, partition: str, account_id: str) -> Optional[dict[str, 
     scope = stack.scope
 
     def bucket_arn(name: str) -> str:
-        physical = declared[name].bucket_name if name in declared else f"{scope.prefix}-{name}-{account_id}"
-        return f"arn:{partition}:s3:::{physical}"
+        return f"arn:{partition}:s3:::{declared[name].bucket_name}"
 
     def repository_arn(name: str) -> str:
-        return f"arn:{partition}:ecr:{scope.region}:{account_id}:repository/{repositories.get(name, f'{scope.prefix}/{name}')}"
+        return f"arn:{partition}:ecr:{scope.region}:{account_id}:repository/{repositories[name]}"
 
     write, push = sorted(set(identity.write)), sorted(set(identity.push))
     read = sorted({*identity.read, *write})  # who writes may read, who pushes may pull

@@ -98,7 +98,10 @@ class NatGateway(Ec2Kind):
     @staticmethod
     def _settle(act: Any, gateway_id: str, wanted: str) -> None:
         def done() -> bool:
-            raw = act.call("ec2", "describe_nat_gateways", NatGatewayIds=[gateway_id])["NatGateways"][0]
+            listed = act.call("ec2", "describe_nat_gateways", NatGatewayIds=[gateway_id])["NatGateways"]
+            if not listed:
+                return wanted == "deleted"
+            raw = listed[0]
             if raw["State"] == "failed" and wanted != "deleted":
                 raise StackError(
                     f"NAT gateway {gateway_id} failed: {raw.get('FailureCode')}: {raw.get('FailureMessage')}",

@@ -62,7 +62,13 @@ class Lock:
 
     def _value(self) -> str:
         now = time.time()
-        value = {"owner": self.owner, "run": self.run, "since": now, "expires": now + self.control.wait_timeout + MARGIN, "holder": myself()}
+        value = {
+            "owner": self.owner,
+            "run": self.run,
+            "since": now,
+            "expires": now + self.control.wait_timeout + MARGIN,
+            "holder": myself(),
+        }
         return json.dumps(value, sort_keys=True)
 
     def _take(self) -> bool:

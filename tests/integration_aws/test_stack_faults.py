@@ -1,0 +1,228 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that are cut off, requests whose answer is lost, errors at every write, and what AWS does on its bad days: the next run converges."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
+SMALL = {
+    "network": {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}},
+    "pools": [{"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM}],
+    "buckets": [{"name": "data", "versioning": True, "lifecycle": [{"expire_days": 7}]}],
+    "identity": {"read": ["data"], "managed_policies": ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]},
+}
+HOSTS_ONLY = dict.fromkeys(("key", "buckets", "repositories", "identity"))
+
+#: Every writing call of the first run of that stack, with what follows it in a creation.
+WRITES = (
+    "ec2:CreateVpc",
+    "ec2:ModifyVpcAttribute",
+    "ec2:CreateSubnet",
+    "ec2:CreateInternetGateway",
+    "ec2:AttachInternetGateway",
+    "ec2:CreateRouteTable",
+    "ec2:CreateRoute",
+    "ec2:AssociateRouteTable",
+    "ec2:CreateSecurityGroup",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:ImportKeyPair",
+    "ec2:RunInstances",
+    "s3:CreateBucket",
+    "s3:PutBucketTagging",
+    "s3:PutPublicAccessBlock",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketEncryption",
+    "s3:PutBucketVersioning",
+    "s3:PutBucketLifecycleConfiguration",
+    "s3:PutBucketPolicy",
+    "ecr:CreateRepository",
+    "ecr:PutLifecyclePolicy",
+    "iam:CreateRole",
+    "iam:PutRolePolicy",
+    "iam:AttachRolePolicy",
+    "iam:CreateInstanceProfile",
+    "iam:AddRoleToInstanceProfile",
+    "ssm:PutParameter",
+)
+
+
+def test_the_list_of_writes_is_complete(lab, writes):
+    lab.run(**SMALL)
+    assert set(writes(lab.calls())) == {*WRITES, "ssm:DeleteParameter"}
+
+
+def _counted(lab) -> dict[str, int]:
+    """How many of each kind there are that carry the stack's tags, whoever made them."""
+    tags = lab.client("ec2").describe_tags(Filters=[{"Name": "key", "Values": ["mlinfra:stack"]}])["Tags"]
+    counted = collections.Counter(tag["ResourceType"] for tag in tags)
+    counted["instance"] = len(lab.alive())
+    return {kind: counted[kind] for kind in ("vpc", "subnet", "internet-gateway", "route-table", "security-group", "key-pair", "instance")}
+
+
+ONE_OF_EACH = {"vpc": 1, "subnet": 1, "internet-gateway": 1, "route-table": 1, "security-group": 1, "key-pair": 1, "instance": 2}
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_an_error_at_any_write_and_then_again(lab, call):
+    service, action = call.split(":")
+    lab.aws.fault(service=service, action=action, code="ValidationError", status=400)
+    with pytest.raises(StackError, match=f"{call} failed: ValidationError"):
+        lab.run(**SMALL)
+    lab.run(**SMALL)
+    assert _counted(lab) == ONE_OF_EACH
+    again = lab.plan(**SMALL)
+    assert not again["changed"], again["diff"]
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_an_answer_that_is_lost_at_any_write(lab, call):
+    """The request took effect and the service answered 500: the same run notices and goes on."""
+    service, action = call.split(":")
+    lab.aws.fault(service=service, action=action, code="InternalError", status=500, after_effect=True)
+    lab.run(**SMALL)
+    assert _counted(lab) == ONE_OF_EACH
+    again = lab.plan(**SMALL)
+    assert not again["changed"], again["diff"]
+
+
+@pytest.mark.parametrize("call", ["ec2:CreateVpc", "ec2:RunInstances", "iam:CreateRole", "ssm:PutParameter"])
+def test_a_connection_that_breaks_after_the_effect(lab, call):
+    service, action = call.split(":")
+    lab.aws.fault(service=service, action=action, drop=True, after_effect=True)
+    lab.run(**SMALL)
+    assert _counted(lab) == ONE_OF_EACH
+
+
+def _killed(lab, call: str, **sections) -> None:
+    service, action = call.split(":")
+    script = Path(__file__).with_name("killed_script.py")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".build" / "collections")}
+    declared = json.dumps(lab.declared({**SMALL, **sections}))
+    died = subprocess.run(
+        [sys.executable, str(script), lab.aws.url, service, action], input=declared, text=True, capture_output=True, env=environment
+    )
+    assert died.returncode == 9, died.stderr
+
+
+@pytest.mark.parametrize("call", ["ec2:RunInstances", "ec2:CreateVpc", "s3:CreateBucket", "iam:CreateInstanceProfile"])
+def test_killed_right_after_the_effect(lab, call):
+    """The lock of the dead run is in the way until somebody says that it is dead; then its work is taken up, nothing is made twice."""
+    _killed(lab, call)
+    there = lab.alive()
+    with pytest.raises(StackError, match="the stack vision-dev is locked"):
+        lab.run(**SMALL)
+    result = lab.run(**SMALL, break_lock=True)
+    assert _counted(lab) == ONE_OF_EACH
+    assert result["outputs"]["pools"]["train"]["instance_ids"] and (not there or lab.alive() == there)
+    assert not lab.run(**SMALL)["changed"]
+
+
+def test_a_launch_that_nobody_sees_yet_is_not_made_twice(lab):
+    """EC2 does not list the instances of a killed run yet: the same request again, with the same token, answers with them."""
+    _killed(lab, "ec2:RunInstances")
+    there = lab.alive()
+    reader = "ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance.Instance.observe"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reader, lambda self, reader: [])
+        lab.run(**SMALL, break_lock=True)
+    assert lab.alive() == there
+    assert not lab.run(**SMALL)["changed"]
+
+
+def test_a_new_profile_takes_its_time(lab):
+    lab.aws.timing(profile_propagation=1.5, pending=0.1)
+    lab.run(**SMALL)
+    assert lab.calls()["ec2:RunInstances"] > 1
+
+
+def test_a_profile_error_without_a_new_profile_stops_at_once(lab):
+    lab.run(**{**SMALL, "pools": None})
+    lab.aws.fault(service="ec2", action="RunInstances", times=0, code="InvalidParameterValue", message="Invalid IAM Instance Profile name")
+    lab.calls()
+    with pytest.raises(StackError, match="Invalid IAM Instance Profile name"):
+        lab.run(**SMALL)
+    assert lab.calls()["ec2:RunInstances"] == 1
+
+
+def test_new_resources_that_are_not_everywhere_yet(lab):
+    lab.aws.timing(visibility=1.0, pending=0.1)
+    lab.run(**SMALL)
+    assert _counted(lab) == ONE_OF_EACH
+
+
+def test_throttling_is_waited_out(lab):
+    for service, action in (
+        ("ec2", "DescribeVpcs"),
+        ("ec2", "CreateVpc"),
+        ("ec2", "RunInstances"),
+        ("iam", "CreateRole"),
+        ("s3", "CreateBucket"),
+    ):
+        code = {"ec2": "RequestLimitExceeded", "iam": "Throttling", "s3": "SlowDown"}[service]
+        lab.aws.fault(service=service, action=action, times=2, code=code, status=503)
+    lab.run(**SMALL)
+    assert _counted(lab) == ONE_OF_EACH
+
+
+def test_accepted_and_then_ended(lab):
+    lab.aws.fault(service="ec2", action="RunInstances", terminate="Client.InternalError: Client error on launch")
+    with pytest.raises(StackError) as caught:
+        lab.run(**SMALL)
+    assert "pools.train: 2 of its instances were accepted and ended before they ran" in caught.value.message
+    assert "Client.InternalError: Client error on launch" in caught.value.message
+    lab.run(**SMALL)
+    assert _counted(lab) == ONE_OF_EACH and len(lab.instances()) == 4
+
+
+def test_capacity_that_is_not_there(lab):
+    lab.aws.fault(service="ec2", action="RunInstances", code="InsufficientInstanceCapacity", message="no g5.xlarge in us-east-1a", times=0)
+    with pytest.raises(StackError, match="InsufficientInstanceCapacity: no g5.xlarge"):
+        lab.run(**SMALL)
+    lab.aws.control("DELETE", "faults")
+    assert lab.run(**SMALL)["summary"]["create"] == 2
+
+
+def test_rollback_leaves_what_was_there_before(lab):
+    lab.run(**{**SMALL, **HOSTS_ONLY, "pools": None})
+    before = _counted(lab)
+    lab.aws.fault(service="ec2", action="RunInstances", code="VcpuLimitExceeded", status=400)
+    with pytest.raises(StackError, match="VcpuLimitExceeded") as caught:
+        lab.run(**SMALL, on_failure="rollback")
+    assert caught.value.details["rollback"] == "complete"
+    assert {one.split()[0] for one in caught.value.details["rolled_back"]} == {
+        "bucket",
+        "repository",
+        "role",
+        "instance_profile",
+        "key_pair",
+    }
+    assert _counted(lab) == before
+    assert not lab.plan(**{**SMALL, **HOSTS_ONLY, "pools": None})["changed"]
+
+
+def test_an_end_that_fails_in_the_middle_goes_on_next_time(lab):
+    for call in (
+        "ec2:TerminateInstances",
+        "ec2:DeleteSubnet",
+        "iam:DeleteRole",
+        "s3:DeleteBucket",
+        "ec2:DeleteVpc",
+        "ec2:DetachInternetGateway",
+    ):
+        service, action = call.split(":")
+        lab.run(**SMALL)
+        lab.aws.fault(service=service, action=action, code="ValidationError", status=400)
+        with pytest.raises(StackError, match="ValidationError"):
+            lab.end()
+        assert lab.end()["remaining"] == []
