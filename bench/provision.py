@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -138,6 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.provision", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each playbook is measured (default: 5)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator and a playbook end with this
     rounds = max(1, parser.parse_args(argv).rounds)
     print(f"aws_stack and the stock modules, {rounds} rounds each, on an emulated AWS on this machine", flush=True)
     try:

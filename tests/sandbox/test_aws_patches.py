@@ -280,18 +280,6 @@ def network_dependencies(aws: Emulator) -> None:
 
 @behaviour
 def nat_gateways(aws: Emulator) -> None:
-    ec2 = Account(aws).ec2
-    _vpc, subnet = Account(aws).network()
-    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
-    gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
-    ec2.delete_nat_gateway(NatGatewayId=gateway)
-    assert "AssociationId" not in ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
-    ec2.release_address(AllocationId=address)
-    ec2.delete_subnet(SubnetId=subnet)
-
-
-@behaviour
-def nat_gateways(aws: Emulator) -> None:
     account = Account(aws)
     _vpc, subnet = account.network()
     address = account.ec2.allocate_address(Domain="vpc")["AllocationId"]

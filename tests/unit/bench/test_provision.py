@@ -18,7 +18,8 @@ def test_ratios_are_of_medians_and_ours_by_theirs() -> None:
     theirs = rounds((30.0, 200, 20.0, 100), (30.0, 200, 20.0, 100), (1.0, 200, 1.0, 100))
     found = ratios(dict(zip(TOOLS, (ours, theirs), strict=True)))
     assert {name: ratio for name, (ratio, _goal) in found.items()} == {
-        "provision_rerun_wall": pytest.approx(0.1), "provision_rerun_requests": pytest.approx(0.2), "provision_first_wall": pytest.approx(0.1),
+        "provision_rerun_wall": pytest.approx(0.1), "provision_rerun_requests": pytest.approx(0.2),
+        "provision_first_wall": pytest.approx(0.1),
     }
     assert {name: goal for name, (_ratio, goal) in found.items()} == {name: goal for name, (_pick, goal) in GOALS.items()}
 
