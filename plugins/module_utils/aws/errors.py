@@ -21,7 +21,9 @@ class StackError(Exception):
 
     @property
     def message(self) -> str:
-        return f"{self.text.rstrip('.')}. {self.hint}".strip() if self.hint else self.text
+        """One sentence, and one with the next step."""
+        parts = [part.strip().rstrip(".") for part in (self.text, self.hint) if part]
+        return " ".join(part if part.endswith("?") else f"{part}." for part in parts)
 
     def __str__(self) -> str:
         return self.message
@@ -71,11 +73,16 @@ _ACTIONS = {
 
 def code_of(error: BaseException) -> str:
     """The AWS error code, or an empty string."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str(_answer_of(error).get("Error", {}).get("Code", ""))
+
+
+def _answer_of(error: BaseException) -> dict[str, Any]:
+    """What AWS answered; failures of the connection have a ``response`` too, which is None."""
+    return getattr(error, "response", None) or {}
 
 
 def message_of(error: BaseException) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error)
+    return str(_answer_of(error).get("Error", {}).get("Message", "") or error)
 
 
 def ambiguous(error: BaseException) -> bool:
