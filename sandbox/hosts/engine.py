@@ -36,6 +36,7 @@ lock_type = "file"
 runtime = "crun"
 volume_path = "{state}/volumes"
 [network]
+network_backend = "netavark"
 network_config_dir = "{state}/networks"
 """
 
@@ -80,11 +81,12 @@ class Engine:
         pid_file.unlink(missing_ok=True)
         volumes = [f"{folder}/pci:/sys/bus/pci:ro"]
         volumes += [f"{folder}/volumes/{Path(volume).name}:{volume}" for volume in disk.VOLUMES]
+        # No limit is 0, not -1: newer crun would write -1 too, and fails where the controller belongs to version 1.
         command = [
             *self._base, "run", "--detach", "--replace", "--name", self.container(instance_id), "--hostname", hostname,
             "--pidfile", str(pid_file), "--cidfile", str(id_file),
             "--network", f"ns:{namespace}", "--no-hosts", "--dns=none", "--privileged", "--systemd=always", "--cgroupns=private",
-            "--cgroup-parent", cgroups.host_group(self._name, instance_id), *limits(), "--pids-limit=-1",
+            "--cgroup-parent", cgroups.host_group(self._name, instance_id), *limits(), "--pids-limit=0",
             "--log-driver", "k8s-file", "--log-opt", f"path={folder}/console.log", "--log-opt", "max-size=1mb",
             *(part for volume in volumes for part in ("--volume", volume)), "--rootfs", str(root), INIT,
         ]  # fmt: skip
