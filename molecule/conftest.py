@@ -20,7 +20,7 @@ _proven: set[str] = set()
 def pytest_configure(config: pytest.Config) -> None:
     """Before testinfra asks ansible-inventory for the hosts."""
     if not sandboxed.is_up():
-        raise pytest.UsageError(f"sandbox {sandboxed.NAME} is not up: nothing can be verified. Run `molecule test` or `molecule converge` first.")
+        raise pytest.UsageError(f"sandbox {sandboxed.NAME} is not up: nothing can be verified. Run `molecule converge` first.")
     now = sandboxed.environment_of(os.environ)
     os.environ.clear()
     os.environ.update(now)
@@ -36,7 +36,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail when no test passed on any host: an empty inventory must not look like success."""
-    if not _proven and not session.config.option.collectonly and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+    looks_well = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if not _proven and looks_well and not session.config.option.collectonly:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -53,7 +53,7 @@ def make_key() -> None:
 
 
 def environment_of(now: Mapping[str, str]) -> dict[str, str]:
-    """`now` as a program in the sandbox has it: fake keys, the emulator's endpoint, the hosts' key; without this folder's programs in PATH."""
+    """`now` as a program in the sandbox has it: fake keys, the emulator's endpoint, the hosts' key; this folder's programs not in PATH."""
     make_key()
     own = str(Path(__file__).resolve().parent / "bin")
     port = daemon.port(STATE)

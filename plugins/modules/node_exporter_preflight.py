@@ -93,7 +93,7 @@ options:
     type: list
     elements: dict
     default: []
-    options:
+    suboptions:
       path:
         description: Path of the folder.
         type: str

@@ -12,7 +12,8 @@ OWNED = [{"Name": "tag:mlinfra:stack", "Values": ["path"]}, {"Name": "tag:mlinfr
 
 @pytest.fixture(scope="module")
 def instances():
-    pages = boto3.client("ec2").get_paginator("describe_instances").paginate(Filters=[*OWNED, {"Name": "instance-state-name", "Values": ["running"]}])
+    running = {"Name": "instance-state-name", "Values": ["running"]}
+    pages = boto3.client("ec2").get_paginator("describe_instances").paginate(Filters=[*OWNED, running])
     return [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
 
 

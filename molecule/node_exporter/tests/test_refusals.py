@@ -34,7 +34,7 @@ WISHES = {
 }
 MESSAGES = {
     "package-bookworm-0": [
-        r"node_exporter_port is 22: sshd \(pid \d+, ssh\.service\) listens there already, on 0\.0\.0\.0 and ::\. Stop it, or choose another",
+        r"node_exporter_port is 22: sshd \(pid \d+, ssh\.service\) listens there already, on 0\.0\.0\.0 and ::\. Stop it, or",
         r"node_exporter_collectors_enabled\[0\] is softirqs: node_exporter 1\.5\.0 has no such collector\.",
         r"node_exporter_tls\.cert_file is /no\.crt: there is no such file on this host\. Put it there",
         r"node_exporter_tls\.key_file is /etc/shadow \(mode 0640, root:shadow\): the service runs as node_exporter and cannot read it\.",
@@ -44,7 +44,7 @@ MESSAGES = {
         r"Connection refused",
         r"Check node_exporter_version and node_exporter_release_url",
     ],
-    "release-bookworm-0": [r"/v1\.4\.0/node_exporter-1\.4\.0\.linux-\w+\.tar\.gz cannot be downloaded on release-bookworm-0: HTTP Error 404"],
+    "release-bookworm-0": [r"/v1\.4\.0/\S+\.linux-\w+\.tar\.gz cannot be downloaded on release-bookworm-0: HTTP Error 404"],
     "release-trixie-0": [r"/v1\.5\.1/\S+ has the SHA-256 [0-9a-f]{64}: expected node_exporter_sha256\.\w+ 0{64}\. Compare with"],
 }
 
