@@ -11,6 +11,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import St
 
 BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 NOTHING = dict.fromkeys(("network", "key", "buckets", "repositories", "identity", "pools"))
+KEY = {"name": "theirs", "existing": True}
 POOL = {"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM}
 
 
@@ -85,7 +86,7 @@ def test_a_pool_in_a_network_that_terraform_owns(lab, theirs, writes, actions):
 def test_references_by_tags(lab, theirs):
     by_tags = {"tags": {"made-by": "terraform"}}
     network = {"existing": {"vpc": by_tags, "subnets": by_tags, "security_groups": by_tags}}
-    made = lab.run(**{**NOTHING, "network": network, "pools": [POOL]})
+    made = lab.run(**{**NOTHING, "network": network, "key": KEY, "pools": [POOL]})
     assert made["outputs"]["vpc_id"] == theirs["vpc"] and sorted(made["outputs"]["subnets"].values()) == sorted(theirs["subnets"])
 
 
@@ -122,26 +123,10 @@ def test_wrong_references_end_the_run_before_any_write(lab, theirs, writes):
     assert writes(lab.calls()) == {}
 
 
-def test_pools_alone_use_the_stack_s_own_network(lab, actions):
-    lab.run(pools=None)
-    made = lab.run(**{**NOTHING, "pools": [POOL]})
-    assert [line["kind"] for line in made["plan"]] == ["instance", "instance"]
-    host = next(raw for raw in lab.instances() if raw["InstanceId"] == made["outputs"]["pools"]["train"]["instance_ids"][0])
-    assert host["KeyName"] == "vision-dev" and host["IamInstanceProfile"]["Arn"].endswith("/vision-dev-hosts") and host["PublicIpAddress"]
-    assert not lab.run(**{**NOTHING, "pools": [POOL]})["changed"]
-    assert not lab.run(pools=[POOL])["changed"]
-
-
-def test_pools_without_any_network(lab, writes):
-    with pytest.raises(StackError, match="pools.train has no network: the stack vision-dev has none in us-east-1"):
-        lab.run(**{**NOTHING, "pools": [POOL]})
-    assert writes(lab.calls()) == {}
-
-
 def test_tags_without_provenance_are_foreign(lab, actions):
-    made = lab.run(
-        **{**NOTHING, "network": {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}}, "pools": [POOL]}
-    )
+    network = {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}}
+    sections = {**NOTHING, "network": network, "key": lab.declared({})["key"], "pools": [POOL]}
+    made = lab.run(**sections)
     ec2 = lab.client("ec2")
     copied = [{"Key": f"mlinfra:{key}", "Value": value} for key, value in {"stack": "vision", "environment": "dev", "schema": "1"}.items()]
 
@@ -161,7 +146,6 @@ def test_tags_without_provenance_are_foreign(lab, actions):
     other_vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=other_vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
     ec2.create_tags(Resources=[subnet], Tags=tags("subnet", "extra"))
-    sections = {**NOTHING, "network": {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}}, "pools": [POOL]}
     result = lab.run(**sections, prune=True, max_delete=9)
     assert not result["changed"]
     foreign = {line["id"] for line in result["plan"] if line["action"] == "foreign"}

@@ -16,6 +16,7 @@ BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 NOTHING = dict.fromkeys(("network", "key", "buckets", "repositories", "identity", "pools"))
 NETWORK = {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}}
 POOL = {"name": "train", "count": 1, "instance_types": ["g5.xlarge"], "image": BOOKWORM}
+KEY = {"public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1rWJ1n1u0Q2n0cVqkL0l3yZcM0aXH6o5GvC3y8yZ1a someone"}
 BUCKET = {**NOTHING, "buckets": [{"name": "data"}]}
 
 
@@ -73,7 +74,7 @@ def test_an_endpoint_elsewhere_is_refused_in_the_sandbox(lab):
 def test_a_region_that_does_not_exist(lab, writes):
     lab.options = {"region": "us-eest-1"}
     error = _refused(lab, region="us-eest-1")
-    assert error.message == "region is us-eest-1: AWS has no such region. Did you mean us-east-1?"
+    assert error.message.startswith("region is us-eest-1: AWS has no such region. Did you mean us-")
     assert writes(lab.calls()) == {}
 
 
@@ -91,7 +92,7 @@ def test_what_a_launch_needs_and_is_not_there(lab, writes):
     for message, wrong in cases.items():
         for check in (True, False):
             with pytest.raises(StackError) as caught:
-                lab.run(check, **{**NOTHING, "network": NETWORK, "pools": [{**POOL, **wrong}]})
+                lab.run(check, **{**NOTHING, "network": NETWORK, "key": KEY, "pools": [{**POOL, **wrong}]})
             assert message in caught.value.message, caught.value.message
     network = {"cidr": "10.42.0.0/16", "zone_count": 8, "access": {"cidrs": ["192.0.2.0/24"]}}
     assert "network.zone_count is 8: us-east-1 has 6 zones for this account" in _refused(lab, **{**NOTHING, "network": network}).message
@@ -104,19 +105,17 @@ def test_what_a_launch_needs_and_is_not_there(lab, writes):
     ("call", "code", "action"),
     [
         ("ec2:DescribeVpcs", "UnauthorizedOperation", "ec2:DescribeVpcs"),
-        ("s3:GetBucketLifecycleConfiguration", "AccessDenied", None),
+        ("s3:GetBucketLifecycleConfiguration", "AccessDenied", "s3:GetLifecycleConfiguration"),
         ("iam:GetRole", "AccessDenied", "iam:GetRole"),
         ("ec2:RunInstances", "UnauthorizedOperation", "ec2:RunInstances"),
     ],
 )
 def test_a_right_that_is_missing_is_named(lab, call, code, action):
     service, operation = call.split(":")
+    lab.run(**BUCKET)
     lab.aws.fault(service=service, action=operation, code=code, status=403, times=0, message="You are not authorized")
     error = _refused(lab)
-    if action:
-        assert f"Grant the IAM action {action}" in error.message and error.details["missing_action"] == action
-    else:
-        assert "s3:GetBucketTagging" in error.message
+    assert f"Grant the IAM action {action}" in error.message and error.details["missing_action"] == action
 
 
 def test_another_plan_than_expected(lab, writes):
@@ -185,7 +184,7 @@ def test_the_lock_is_released_after_a_failure(lab):
 
 
 def test_two_runs_at_once_make_one_stack(lab):
-    sections = {**NOTHING, "network": NETWORK, "pools": [{**POOL, "count": 3}], "buckets": [{"name": "data"}]}
+    sections = {**NOTHING, "network": NETWORK, "key": KEY, "pools": [{**POOL, "count": 3}], "buckets": [{"name": "data"}]}
     results, errors = [], []
 
     def one() -> None:

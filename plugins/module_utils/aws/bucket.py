@@ -60,7 +60,7 @@ class Bucket(Kind):
                 return None
             if code_of(error) in _TAKEN and declared is None:
                 return None
-            if code_of(error) in _TAKEN:
+            if code_of(error) in _TAKEN and getattr(error, "operation_name", "") == "GetBucketTagging":
                 raise taken(name, declared) from error
             if code_of(error) in ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
                 raise elsewhere(name, declared, reader.scope.region) from error
@@ -197,8 +197,9 @@ class Bucket(Kind):
             errors = act.call("s3", "delete_objects", Bucket=name, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
             if errors:
                 first = errors[0]
+                why = first.get("Message", first["Code"])
                 raise StackError(
-                    f"bucket {name}: {len(errors)} objects cannot be deleted, {first['Key']} for one: {first.get('Message', first['Code'])}",
+                    f"bucket {name}: {len(errors)} objects cannot be deleted, {first['Key']} for one: {why}",
                     "Mend that (retention, legal hold, missing s3:DeleteObjectVersion) and run again",
                 )
 

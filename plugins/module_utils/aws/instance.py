@@ -15,7 +15,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import groups_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, claims, owner_tags, to_dict, to_list, token_prefix
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Pool
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
 HOP_LIMIT = 2  # a container's answer takes one hop more
 
@@ -62,20 +62,16 @@ class Instance(Ec2Kind):
                 wishes.extend(self._new(pool, slots, intent, seen))
         return wishes
 
-    def _tags(self, pool: Pool, intent: Intent, found: dict[str, str]) -> dict[str, str]:
-        network = intent.stack.network
+    def _tags(self, pool: Pool, intent: Intent) -> dict[str, str]:
         tags = {**pool.tags, **owner_tags(intent.scope, self.name, pool.name, label(intent.scope, pool.name))}
-        if network is None:  # how hosts are reached is the network's to say: what a host's tags say of it stays
-            kept = {key: found[key] for key in ("mlinfra:access", "mlinfra:bastion") if key in found}
-            return {**tags, **launch.access_tags(Access(), pool), **kept}
-        return {**tags, **launch.access_tags(network.access, pool)}
+        return {**tags, **launch.access_tags(intent.stack.network.access, pool)}
 
     def _present(self, pool: Pool, intent: Intent, seen: Observed) -> list[Wish]:
         wishes = []
-        for slot, found in sorted(placing.alive(pool.name, seen).items()):
+        for slot in sorted(placing.alive(pool.name, seen)):
             if slot < pool.count:
                 state = {"http_tokens": "required", "hop_limit": HOP_LIMIT}
-                tags = self._tags(pool, intent, found.tags)
+                tags = self._tags(pool, intent)
                 wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, {"pool": pool}, path=f"pools.{pool.name}"))
         return wishes
 
@@ -98,11 +94,11 @@ class Instance(Ec2Kind):
                 "image": image,
                 "subnet": place.subnet,
                 "groups": groups_of(pool, intent.stack.network, seen),
-                "public_address": placing.public_address(pool, intent, seen),
-                "key": placing.key_name(intent, seen),
-                "profile": placing.profile(intent, seen),
+                "public_address": placing.public_address(pool, intent.stack.network),
+                "key": placing.key_name(intent),
+                "profile": placing.profile(intent),
             }
-            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent, {}), make, path=f"pools.{pool.name}"))
+            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent), make, path=f"pools.{pool.name}"))
         return wishes
 
     def surplus(self, found: Found, intent: Intent) -> bool:

@@ -19,7 +19,6 @@ class KeyPair(Ec2Kind):
     section = "key"
     immutable = ("public_key",)
     replaceable = True  # hosts that run keep the key that they were launched with
-    supports_pools = True
 
     def observe(self, reader: Reader) -> list[Found]:
         key = reader.stack.key
@@ -37,7 +36,7 @@ class KeyPair(Ec2Kind):
                     "Import it, or leave existing out",
                     path="key",
                 )
-        if key is None or reader.complete:
+        if reader.complete:
             answer = reader.client("ec2").describe_key_pairs(Filters=reader.filters(), IncludePublicKey=True)
             listed.update({raw["KeyName"]: raw for raw in answer["KeyPairs"]})
         return [self._found(reader, raw) for raw in listed.values()]

@@ -78,7 +78,6 @@ class Kind:
     needs: tuple[str, ...] = ()  # kinds that have to be there before, and can only go after
     immutable: tuple[str, ...] = ()  # state words that cannot change on the resource
     replaceable = False  # whether a change of those may be carried out by making it anew
-    supports_pools = False  # read for pools even when its own section is not given
     batched = False  # create_all and delete_all take all changes at once
 
     def observe(self, reader: Reader) -> list[Found]:

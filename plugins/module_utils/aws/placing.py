@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import subnet_ref, zones_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed, Ref
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool
 
 
 class Place(NamedTuple):
@@ -63,20 +63,14 @@ def missing(pool: Pool, seen: Observed) -> list[int]:
 def places(pool: Pool, intent: Intent, seen: Observed) -> tuple[Place, ...]:
     """Where the pool's instances may go, one subnet per zone.
 
-    :raises StackError: there is no network, or none of the pool's zones is in it.
+    :raises StackError: one of the pool's zones is not in the network.
     """
     network = intent.stack.network
-    if network is not None and network.existing is None:
+    if network.existing is None:
         private = network.private and network.access.bastion_pool != pool.name
         found = [Place(zone, subnet_ref(zone, private)) for zone in zones_of(network, seen)]
     else:
-        found = _from_subnets(pool, intent, seen)
-    if not found:
-        raise StackError(
-            f"pools.{pool.name} has no network: the stack {intent.scope.prefix} has none in {intent.scope.region}",
-            "Declare network, or network.existing to use one that is there",
-            path=f"pools.{pool.name}",
-        )
+        found = _existing(seen)
     known = [place.zone for place in found]
     lost = [zone for zone in pool.zones if zone not in known]
     if lost:
@@ -88,14 +82,10 @@ def places(pool: Pool, intent: Intent, seen: Observed) -> tuple[Place, ...]:
     return tuple(place for place in found if not pool.zones or place.zone in pool.zones)
 
 
-def _from_subnets(pool: Pool, intent: Intent, seen: Observed) -> list[Place]:
-    """From subnets that are there: those referred to, or, without a network section, the stack's own (private ones first)."""
-    refer = intent.stack.network is not None
-    listed = [found for found in seen.of("subnet") if (found.existing if refer else found.owned)]
-    if not refer and any(found.name.startswith("private-") for found in listed):
-        listed = [found for found in listed if found.name.startswith("private-")]
+def _existing(seen: Observed) -> list[Place]:
+    """The subnets that the declaration refers to, the first of each zone."""
     zones: dict[str, Place] = {}
-    for found in sorted(listed, key=lambda found: found.id):
+    for found in sorted((one for one in seen.of("subnet") if one.existing), key=lambda found: found.id):
         zones.setdefault(found.state["zone"], Place(found.state["zone"], Ref("subnet", found.name)))
     return [zones[zone] for zone in sorted(zones)]
 
@@ -136,27 +126,18 @@ def place_of(slot: int, chosen: Offer) -> Place:
     return chosen.places[slot % len(chosen.places)]
 
 
-def public_address(pool: Pool, intent: Intent, seen: Observed) -> Optional[bool]:
+def public_address(pool: Pool, network: Network) -> Optional[bool]:
     """Whether instances get a public address; None leaves it to the subnet, which belongs to somebody else."""
-    network = intent.stack.network
-    if network is not None and network.existing is not None:
+    if network.existing is not None:
         return False if network.private else None
-    if network is not None:
-        return not network.private or network.access.bastion_pool == pool.name
-    return not any(found.owned and found.name.startswith("private-") for found in seen.of("subnet"))
+    return not network.private or network.access.bastion_pool == pool.name
 
 
-def key_name(intent: Intent, seen: Observed) -> Optional[Union[Ref, str]]:
-    """The declared key, else the stack's own if it has exactly one."""
-    if intent.stack.key is not None:
-        return Ref("key_pair", intent.stack.key.name)
-    owned = [found for found in seen.of("key_pair") if found.owned]
-    return Ref("key_pair", owned[0].name) if len(owned) == 1 else None
+def key_name(intent: Intent) -> Optional[Ref]:
+    return Ref("key_pair", intent.stack.key.name) if intent.stack.key is not None else None
 
 
-def profile(intent: Intent, seen: Observed) -> Optional[Ref]:
-    """The declared profile, else the stack's own if there is one."""
+def profile(intent: Intent) -> Optional[Ref]:
+    """None without an identity section: that is then unmanaged, and hosts get no role."""
     identity = intent.stack.identity
-    if identity is not None:
-        return Ref("instance_profile", identity.existing_instance_profile or "hosts")
-    return Ref("instance_profile", "hosts") if seen.get("instance_profile", "hosts") else None
+    return Ref("instance_profile", identity.existing_instance_profile or "hosts") if identity is not None else None

@@ -143,7 +143,6 @@ class InstanceProfile(Kind):
     section = "identity"
     service = "iam"
     needs = ("role",)
-    supports_pools = True
 
     def observe(self, reader: Reader) -> list[Found]:
         identity = reader.stack.identity

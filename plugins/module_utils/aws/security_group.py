@@ -8,7 +8,7 @@ like ``tcp 22-22 10.0.0.0/8`` or ``all group hosts``; descriptions are set and n
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import check_same_vpc
@@ -27,7 +27,6 @@ class SecurityGroup(Ec2Kind):
     section = "network"
     needs = ("vpc",)
     immutable = ("vpc",)
-    supports_pools = True
 
     def observe(self, reader: Reader) -> list[Found]:
         network = reader.stack.network
@@ -128,12 +127,12 @@ def groups(network: Network) -> dict[str, dict[str, str]]:
     return made
 
 
-def groups_of(pool: Pool, network: Optional[Network], seen: Observed) -> list[Ref]:
+def groups_of(pool: Pool, network: Network, seen: Observed) -> list[Ref]:
     """The groups of a pool's instances."""
-    if network is not None and network.existing is not None:
+    if network.existing is not None:
         return [Ref("security_group", found.name) for found in seen.of("security_group") if found.existing]
     refs = [Ref("security_group", HOSTS)]
-    if network is not None and network.access.bastion_pool == pool.name:
+    if network.access.bastion_pool == pool.name:
         refs.append(Ref("security_group", BASTION))
     return refs
 

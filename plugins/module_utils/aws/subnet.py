@@ -21,7 +21,6 @@ class Subnet(Ec2Kind):
     section = "network"
     needs = ("vpc",)
     immutable = ("vpc", "cidr", "zone")
-    supports_pools = True
 
     def observe(self, reader: Reader) -> list[Found]:
         network = reader.stack.network

@@ -21,7 +21,6 @@ class Vpc(Ec2Kind):
     name = "vpc"
     section = "network"
     immutable = ("cidr",)
-    supports_pools = True
 
     def observe(self, reader: Reader) -> list[Found]:
         network = reader.stack.network

@@ -25,7 +25,7 @@ def relevant(kind: Kind, intent: Intent, everything: bool) -> bool:
         return True
     if kind.section == "network" and stack.network is not None and stack.network.existing is not None and not intent.prune:
         return kind.name in _EXISTING_NETWORK
-    return getattr(stack, kind.section) is not None or (kind.supports_pools and bool(stack.pools))
+    return getattr(stack, kind.section) is not None
 
 
 def services(intent: Intent, everything: bool = False) -> list[str]:
