@@ -4,23 +4,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-import ansible_collections.mlinfra.hosts as collection
 from sandbox.aws.process import Emulator
 
-COLLECTIONS = Path(collection.__path__[0]).parents[2]
 HEAD = "plugin: mlinfra.hosts.ec2_gpu\n"
 
 
 @pytest.fixture(scope="module")
 def aws():
-    with Emulator() as emulator:
+    with Emulator() as emulator:  # of its own: instances stay for all tests of this file
         launch(emulator, "train", 2, "g5.12xlarge", access="direct")
         launch(emulator, "cpu", 1, "t3.large", access="direct")
         launch(emulator, "gate", 1, "t3.micro", environment="prod", access="direct", **{"ssh-user": "ops"})
@@ -42,47 +35,6 @@ def launch(aws: Emulator, pool: str, count: int, kind_of_instance: str, **tags: 
     ids = [instance["InstanceId"] for instance in answer["Instances"]]
     ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig={"Delay": 1})
     return ids
-
-
-class Ansible:
-    """Runs Ansible's programs with a folder of their own as HOME and inventory."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self.environment = {**environment, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "COLUMNS": "500"}
-
-    def write(self, text: str, name: str = "ec2_gpu.yml") -> Path:
-        path = self.folder / "inventory" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def run(self, program: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
-        variables = {key: value for key, value in {**self.environment, **environment}.items() if value is not None}
-        command = [str(Path(sys.executable).parent / program), "-i", str(self.folder / "inventory"), *arguments]
-        return subprocess.run(command, env=variables, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120)
-
-    def list(self, text: str = "", *arguments: str) -> dict:
-        """What ``--list`` prints, after it has said nothing else."""
-        self.write(HEAD + text)
-        answer = self.run("ansible-inventory", "--list", *arguments)
-        assert (answer.returncode, answer.stderr) == (0, "")
-        return json.loads(answer.stdout)
-
-    def hosts(self, text: str = "", *arguments: str) -> dict:
-        return self.list(text, *arguments)["_meta"]["hostvars"]
-
-    def refusal(self, text: str = "", **environment: str | None) -> str:
-        """What is said of the plugin's failure."""
-        self.write(HEAD + text)
-        answer = self.run("ansible-inventory", "--list", **environment)
-        assert "Traceback" not in answer.stderr
-        return answer.stderr
-
-
-@pytest.fixture
-def ansible(aws, tmp_path) -> Ansible:
-    return Ansible(tmp_path, aws.environment())
 
 
 DEV = "stack: vision\nenvironment: dev\n"
