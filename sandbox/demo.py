@@ -68,7 +68,7 @@ def step(narrator: Narrator, phases: Phases, title: str, nature: str, command: l
     else:
         phases.add(title, seconds, nature)
     if result.returncode:
-        narrator.say(f"\n{title} failed (exit code {result.returncode}) after {seconds:.0f} s. Next: `make sandbox-logs`; then run `make demo` again.")
+        narrator.say(f"\n{title} failed after {seconds:.0f} s (exit code {result.returncode}). Next: `make sandbox-logs`; `make demo` goes on from here.")
         sys.exit(result.returncode)
 
 

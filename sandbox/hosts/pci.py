@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The PCI devices that an instance type shows, as a tree to be bound over a host's /sys/bus/pci.
 
-Device ids: the PCI ID database (pci.ids), and for the server editions the list of supported GPUs in the README of NVIDIA's
-open kernel modules, release 580. What is not a GPU: as lspci shows it on Nitro instances (Amazon's vendor id is 1d0f).
+Device ids: the PCI ID database (pci.ids as in Debian 13), and for B300 and RTX PRO 4500 the list of supported GPUs in the README of
+NVIDIA's open kernel modules, release 580. Subsystem ids have no such source: they only make the tree complete, and nothing may decide by them. What is not a GPU: as lspci shows it on Nitro instances (Amazon's vendor id is 1d0f).
 Layout of config: PCI Local Bus Specification 3.0, section 6.1.
 """
 
@@ -37,7 +37,7 @@ GPU_IDS: dict[str, dict[int, tuple[int, int]]] = {
 }
 # NVSwitches that the operating system sees; from Blackwell on they are reached through a ConnectX bridge instead.
 NVSWITCHES = {"a100": (0x1AF1, 6), "h100": (0x22A3, 4), "h200": (0x22A3, 4)}
-# Elastic Fabric Adapter by generation: the first device id came with p4d, the later ones with p5 and p5en.
+# Elastic Fabric Adapter by generation (pci.ids knows efa0 to efa3); which type has which later one is a guess from their order.
 EFA_IDS = {"p5en": 0xEFA2, "p6-b200": 0xEFA3, "p6-b300": 0xEFA3, "p5": 0xEFA1, "p5e": 0xEFA1}
 
 

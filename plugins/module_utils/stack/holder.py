@@ -23,7 +23,7 @@ def myself(proc: Path = _PROC) -> dict[str, Any]:
 
 
 def is_dead(holder: Any, proc: Path = _PROC) -> bool:
-    """Whether a process that called itself this certainly runs no more: only ever true on the machine and in the namespace that it ran in."""
+    """Whether a process that called itself this certainly runs no more; true only on the machine and in the namespace that it ran in."""
     if not isinstance(holder, dict) or not holder.get("place") or holder["place"] != _place(proc):
         return False
     return _started(holder.get("pid"), proc) != holder.get("started")
