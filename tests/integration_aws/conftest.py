@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.client import Clients
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 
 BUCKET = "vision-dev-data-123456789012"

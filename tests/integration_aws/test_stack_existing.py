@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 
 BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}

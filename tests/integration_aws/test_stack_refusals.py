@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 
 LOCK = "/mlinfra/vision/dev/lock"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader, unless
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Ref
 
 ENDED = ("shutting-down", "terminated")
@@ -96,11 +96,16 @@ class Launching:
 
 
 def read_instances(reader: Reader, ids: list[str]) -> list[dict[str, Any]]:
-    """By filter: an id that is not everywhere yet is left out instead of being an error."""
+    """Those of the instances that can be seen: an id that is not everywhere yet is left out."""
     raws = []
     for start in range(0, len(ids), 200):  # as many values as a filter takes
         filters = [{"Name": "instance-id", "Values": ids[start : start + 200]}]
-        raws += [raw for one in reader.pages("ec2", "describe_instances", "Reservations", Filters=filters) for raw in one["Instances"]]
+        listed = unless(
+            ("InvalidInstanceID.NotFound",),
+            lambda filters=filters: reader.pages("ec2", "describe_instances", "Reservations", Filters=filters),
+            [],
+        )
+        raws += [raw for one in listed for raw in one["Instances"]]
     return raws
 
 

@@ -19,8 +19,21 @@ LONGEST = 12.0  # seconds between two attempts
 
 #: Creations that have neither a token nor a name of their own in AWS: repeated blindly they make a second one.
 TOKENLESS = frozenset(("CreateVpc", "CreateSubnet", "CreateInternetGateway", "CreateRouteTable", "CreateSecurityGroup", "AllocateAddress"))
-#: Creations that answer "exists already" when the first attempt took effect, and the lock, where that answer means something else.
-NAMED = frozenset(("CreateRole", "CreateInstanceProfile", "ImportKeyPair", "CreateRepository", "PutParameter", "CreateBucket"))
+#: Calls that answer "there already" (or worse) when the first attempt took effect: the engine looks what is there before it goes on.
+NAMED = frozenset(
+    (
+        "CreateRole",
+        "CreateInstanceProfile",
+        "ImportKeyPair",
+        "CreateRepository",
+        "CreateBucket",
+        "PutParameter",
+        "AttachInternetGateway",
+        "CreateRoute",
+        "AuthorizeSecurityGroupIngress",
+        "AddRoleToInstanceProfile",
+    )
+)
 
 
 def pause(attempt: int) -> float:

@@ -122,7 +122,7 @@ def _carry_out(act: Act, unit: Unit) -> None:
         return
     change = unit.changes[0]
     if change.action == "update":
-        unit.kind.update(act, change)
+        _update(act, unit.kind, change)
     elif change.action == "delete":
         _delete(act, unit.kind, change)
     else:
@@ -130,6 +130,16 @@ def _carry_out(act: Act, unit: Unit) -> None:
             _delete(act, unit.kind, change)
             act.ids.pop(Ref(change.kind, change.name), None)
         _create(act, unit.kind, change)
+
+
+def _update(act: Act, kind: Kind, change: Change) -> None:
+    try:
+        kind.update(act, change)
+    except Exception as error:
+        found = _look(act, kind, change.name) if ambiguous(error) else None
+        if found is None:
+            raise
+        _finish(act, kind, change, found)
 
 
 def _delete(act: Act, kind: Kind, change: Change) -> None:
@@ -164,7 +174,7 @@ def _look(act: Act, kind: Kind, name: str) -> Optional[Found]:
 
 
 def _finish(act: Act, kind: Kind, change: Change, found: Found) -> None:
-    """A creation that took effect without saying so: do what was to follow it."""
+    """A write that took effect without saying so: do what was to follow it."""
     wish = change.wish
     act.made.add(kind.name)
     state = resolve(wish.state, act.id)

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import client, errors, propagation, retry
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import client, errors, propagation, retry
 
 
 def _answer(code: str, message: str = "m", status: int = 400, operation: str = "CreateVpc") -> ClientError:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import token_prefix
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, ImageFacts, Ref, Wish

@@ -8,6 +8,7 @@ import dataclasses
 import json
 
 import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
