@@ -13,7 +13,7 @@ description:
   - Fetches the metrics as Prometheus would, waits for a service that has only just been started, and returns the named metrics.
   - Returns only what was asked for, because the whole page of an exporter easily has hundreds of kilobytes.
 author:
-  - mlinfra.hosts contributors
+  - mlinfra.hosts contributors (@mlinfra)
 attributes:
   check_mode:
     support: full

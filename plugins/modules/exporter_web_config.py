@@ -14,7 +14,7 @@ description:
   - Passwords are stored as bcrypt hashes. A hash that fits its password is kept, so a second run changes nothing.
   - The hashes are made on the host by its libcrypt, because neither Python's standard library nor a plain controller has bcrypt.
 author:
-  - mlinfra.hosts contributors
+  - mlinfra.hosts contributors (@mlinfra)
 seealso:
   - name: Web configuration of the exporter-toolkit
     description: The format of the file.

@@ -14,7 +14,7 @@ description:
   - Fails with every problem found, before anything is changed. It changes nothing itself.
   - Wants root, or it cannot tell which process holds a port.
 author:
-  - mlinfra.hosts contributors
+  - mlinfra.hosts contributors (@mlinfra)
 attributes:
   check_mode:
     support: full

@@ -76,6 +76,11 @@ def copy(tmp_path_factory) -> Path:
     return target
 
 
+def test_nothing_is_left_out_for_want_of_a_tool(copy):
+    """Where pwsh and shellcheck are missing ansible-test skips their tests: there must be nothing for them to look at. First, as ansible-test itself leaves scripts."""
+    assert not [path for pattern in ("*.ps1", "*.psm1", "*.sh") for path in copy.rglob(pattern)]
+
+
 def test_sanity(copy, home):
     environment = {**os.environ, "HOME": str(home)}
     environment.pop("PYTHONPATH", None)
@@ -85,8 +90,3 @@ def test_sanity(copy, home):
     print(output)
     assert done.returncode == 0, output[-8000:]
     assert re.findall(r"^Running sanity test [\"'](\S+)[\"']", output, re.M), output
-
-
-def test_nothing_is_left_out_for_want_of_a_tool(copy):
-    """Where pwsh and shellcheck are missing ansible-test skips their tests: there must be nothing for them to look at."""
-    assert not [path for pattern in ("*.ps1", "*.psm1", "*.sh") for path in copy.rglob(pattern)]
