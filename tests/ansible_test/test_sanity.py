@@ -77,7 +77,7 @@ def copy(tmp_path_factory) -> Path:
 
 
 def test_nothing_is_left_out_for_want_of_a_tool(copy):
-    """Without pwsh and shellcheck ansible-test skips their tests, so there must be nothing for them (first: it leaves scripts of its own)."""
+    """Without pwsh and shellcheck ansible-test skips their tests: nothing may be there for them (first: it leaves scripts of its own)."""
     assert not [path for pattern in ("*.ps1", "*.psm1", "*.sh") for path in copy.rglob(pattern)]
 
 
