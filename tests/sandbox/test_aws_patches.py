@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -288,6 +289,18 @@ def nat_gateways(aws: Emulator) -> None:
     assert "AssociationId" not in account.ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
     account.ec2.release_address(AllocationId=address)
     account.ec2.delete_subnet(SubnetId=subnet)
+
+
+@behaviour
+def public_addresses(aws: Emulator) -> None:
+    account = Account(aws)
+    _vpc, subnet = account.network()
+    account.ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    shown = account.instance(account.launch(SubnetId=subnet)[0]["InstanceId"])["PublicIpAddress"]
+    elastic = {account.ec2.allocate_address(Domain="vpc")["PublicIp"] for _number in range(3)}
+    assert ipaddress.ip_address(shown) in ipaddress.ip_network("198.51.100.0/24")
+    assert len(elastic) == 3
+    assert all(ipaddress.ip_address(one) in ipaddress.ip_network("203.0.113.0/24") for one in elastic)
 
 
 @behaviour
