@@ -68,7 +68,8 @@ def step(narrator: Narrator, phases: Phases, title: str, nature: str, command: l
     else:
         phases.add(title, seconds, nature)
     if result.returncode:
-        narrator.say(f"\n{title} failed after {seconds:.0f} s (exit code {result.returncode}). Next: `make sandbox-logs`; `make demo` goes on from here.")
+        narrator.say(f"\n{title} failed after {seconds:.0f} s (exit code {result.returncode}).")
+        narrator.say("Next: `make sandbox-logs`; `make demo` goes on from here.")
         sys.exit(result.returncode)
 
 
@@ -113,8 +114,8 @@ def report(narrator: Narrator, phases: Phases, changed: bool) -> None:
         "  emulated   the AWS API (moto on this machine, mended by sandbox/aws/patches), IMDSv2\n"
         "  simulated  GPUs: a PCI tree that shows the type's devices; no driver runs\n"
         "  AWS contacted: no (fake keys; every endpoint that is not on this machine is refused)\n"
-        "\nNext: `ssh` and `ansible` reach the hosts through `scripts/run python -m sandbox run -- …`; `make demo` again finds nothing to change;\n"
-        "`make demo-down` removes all of it."
+        f"\nNext: `scripts/run python -m sandbox run -- ansible -i {INVENTORY} mlinfra_hosts -m ping` reaches the hosts;\n"
+        "`make demo` again finds nothing to change; `make demo-down` removes all of it."
     )
 
 

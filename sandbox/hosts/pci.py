@@ -3,7 +3,8 @@
 """The PCI devices that an instance type shows, as a tree to be bound over a host's /sys/bus/pci.
 
 Device ids: the PCI ID database (pci.ids as in Debian 13), and for B300 and RTX PRO 4500 the list of supported GPUs in the README of
-NVIDIA's open kernel modules, release 580. Subsystem ids have no such source: they only make the tree complete, and nothing may decide by them. What is not a GPU: as lspci shows it on Nitro instances (Amazon's vendor id is 1d0f).
+NVIDIA's open kernel modules, release 580. Subsystem ids have no such source: they only make the tree complete, and nothing may decide
+by them. What is not a GPU: as lspci shows it on Nitro instances (Amazon's vendor id is 1d0f).
 Layout of config: PCI Local Bus Specification 3.0, section 6.1.
 """
 

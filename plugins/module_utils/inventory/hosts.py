@@ -181,7 +181,8 @@ def _way_in(instance: _Instance, wish: Wish, bastions: Mapping) -> tuple[Optiona
         return None, f"{who} is reached through a bastion, but has no tag mlinfra:bastion: run provision for {where}"
     bastion = bastions.get((instance.stack, instance.environment, instance.bastion))
     if bastion is None:
-        return None, f"pool {instance.bastion} of {where}, the bastion of {who}, has no running instance: start it, or run provision if it is gone"
+        pool = f"pool {instance.bastion} of {where}, the bastion of {who},"
+        return None, f"{pool} has no running instance: start it, or run provision if it is gone"
     if bastion is instance:
         return None, f"{who} is its own bastion: set network.access of {where} to another pool and run provision"
     address = bastion.address(wish.address)

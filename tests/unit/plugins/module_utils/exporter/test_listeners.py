@@ -17,7 +17,7 @@ TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retr
    1: 3500007F:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 17001 1 0000000000000000 100 0 0 10 5
    2: 0B00610A:0016 0100610A:D1F2 01 00000000:00000000 02:000A4D5E 00000000     0        0 20001 4 0000000000000000 20 4 30 10 -1
 """
-TCP6 = """  sl  local_address                         remote_address                        st tx_queue tr tm->when retrnsmt uid timeout inode
+TCP6 = """  sl  local_address                         remote_address                     st tx_queue tr tm->when retrnsmt uid timeout inode
    0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 18233 1
    1: 0000000000000000FFFF00000100007F:238C 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 18234 1
 """
