@@ -22,8 +22,8 @@ REGISTRIES = [
     "registry.npm" + "js.org",
     "galaxy.ansible" + ".com",
 ]
-# A host has a home of root, too: only what can be on a developer's machine alone counts.
-MACHINE_PATHS = re.compile(r"(?<![\w.~$}/-])/(?:wor" + r"k/|roo" + r"t/\.|home/\w)")
+# A host has a home of root, too: only what can be on a developer's machine alone counts. /home/me is everybody's.
+MACHINE_PATHS = re.compile(r"(?<![\w.~$}/-])/(?:wor" + r"k/|roo" + r"t/\.|home/(?!me\b)\w)")
 
 FILES = sorted(tree.files())
 WRITTEN = [path for path in FILES if not GENERATED.fullmatch(path.as_posix()) and path.parts[0] != "LICENSES" and path.name != "LICENSE"]

@@ -66,8 +66,8 @@ def test_the_request():
 def test_the_token_is_the_same_for_the_same_launch_only():
     params = launch.request([_change(0)], IDS.get)
 
-    def token(slots=(0,), ended=(), request=params, scope=SCOPE):
-        return launch.token(scope, "123456789012", "train", list(slots), ended, request)
+    def token(slots=(0,), ended=(), request=None, scope=SCOPE):
+        return launch.token(scope, "123456789012", "train", list(slots), ended, request or params)
 
     assert token() == token() and len(token()) <= 64
     assert token(ended=["i-2", "i-1"]) == token(ended=["i-1", "i-2"])

@@ -30,7 +30,7 @@ def failed(error: Exception) -> dict:
 
 def test_a_stack_error():
     result = failed(StackError("the lock is held by ci@host", "Wait, or set break_lock", code="Held", owner="ci@host"))
-    assert result["msg"] == "the lock is held by ci@host. Wait, or set break_lock"
+    assert result["msg"] == "the lock is held by ci@host. Wait, or set break_lock."
     assert (result["code"], result["owner"]) == ("Held", "ci@host")
     assert "exception" not in result
 
