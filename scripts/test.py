@@ -42,12 +42,12 @@ class Phase:
 
 
 PHASES = [
-    Phase("lint", "files", "tests/lint", "ruff, ansible-lint, antsibull-docs, changelog fragments", options=("-n", "2")),
-    Phase("unit", "files", "tests/unit", "everything that decides", options=("-n", "2")),
-    Phase("enumerate", "files", "tests/enumerate", "every module, plugin, role and playbook has what it must have"),
-    Phase("packaging", "files", "tests/packaging", "artifact, galaxy-importer, offline install, execution environment"),
-    Phase("sanity", "files", "tests/ansible_test", "ansible-test sanity on a copy"),
-    Phase("integration", "hosts", "tests/integration_aws", "the modules against the emulated AWS"),
+    Phase("lint", "light", "tests/lint", "ruff, ansible-lint, antsibull-docs, changelog fragments", options=("-n", "2")),
+    Phase("unit", "light", "tests/unit", "everything that decides", options=("-n", "2")),
+    Phase("enumerate", "light", "tests/enumerate", "every module, plugin, role and playbook has what it must have"),
+    Phase("packaging", "light", "tests/packaging", "artifact, galaxy-importer, offline install, execution environment"),
+    Phase("sanity", "light", "tests/ansible_test", "ansible-test sanity on a copy"),
+    Phase("integration", "light", "tests/integration_aws", "the modules against the emulated AWS"),
     Phase("sandbox", "hosts", "tests/sandbox", "the sandbox itself: emulator and hosts"),
     Phase("awx", "hosts", "tests/awx", "the playbooks through ansible-runner, as AWX runs them"),
     Phase("molecule", "hosts", "tests/scenarios", "every molecule scenario"),
@@ -64,7 +64,7 @@ def other_pythons() -> list[str]:
 def with_other_pythons(phases: list[Phase]) -> list[Phase]:
     """The phases, with the unit tests once more on each other Python that this machine has."""
     unit = next(phase for phase in phases if phase.name == "unit")
-    more = [Phase(f"unit-{version}", "files", unit.folder, unit.about, version, unit.options) for version in other_pythons()]
+    more = [Phase(f"unit-{version}", "light", unit.folder, unit.about, version, unit.options) for version in other_pythons()]
     position = phases.index(unit) + 1
     return phases[:position] + more + phases[position:]
 
