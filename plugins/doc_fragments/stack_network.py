@@ -110,7 +110,7 @@ options:
                 description: Tags that exactly one VPC has.
                 type: dict
           subnets:
-            description: The subnets for hosts, by ids or tags.
+            description: The subnets for hosts, by ids, or by tags among those of the VPC.
             type: dict
             suboptions:
               ids:
@@ -121,7 +121,7 @@ options:
                 description: Tags that the subnets have.
                 type: dict
           security_groups:
-            description: The security groups that hosts get, by ids or tags.
+            description: The security groups that hosts get, by ids, or by tags among those of the VPC.
             type: dict
             suboptions:
               ids:

@@ -91,6 +91,6 @@ options:
         description: How many images are kept. Left out, all.
         type: int
       kms_key:
-        description: KMS key that encrypts the images. It cannot be changed later.
+        description: KMS key that encrypts the images. It cannot be changed later, and is compared only when it is no alias.
         type: str
 """

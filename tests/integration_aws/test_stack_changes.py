@@ -290,6 +290,53 @@ def test_nat_goes_with_prune_only(lab, actions):
     assert lab.end()["remaining"] == []
 
 
+def test_images_are_kept_again_without_keep_last(lab, actions):
+    lab.run(**{**ASIDE, "repositories": [{"name": "train", "keep_last": 2}]})
+    forever = {**ASIDE, "repositories": [{"name": "train"}]}
+    assert actions(lab.run(**forever)) == [("repository", "train", "update")]
+    ecr = lab.client("ecr")
+    with pytest.raises(ecr.exceptions.LifecyclePolicyNotFoundException):
+        ecr.get_lifecycle_policy(repositoryName="vision-dev/train")
+    theirs = {"rules": [{"rulePriority": 5, "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 1},
+                         "action": {"type": "expire"}}]}  # fmt: skip
+    ecr.put_lifecycle_policy(repositoryName="vision-dev/train", lifecyclePolicyText=json.dumps(theirs))
+    assert not lab.run(**forever)["changed"]
+
+
+def test_a_ping_that_somebody_allowed_is_revoked(lab):
+    """ICMP has a type and a code of -1 where others have ports."""
+    lab.run(**ASIDE)
+    ec2 = lab.client("ec2")
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["vision-dev-hosts"]}])["SecurityGroups"][0]["GroupId"]
+    ping = {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ping])
+    assert lab.run(**ASIDE)["changed"] and not lab.run(**ASIDE)["changed"]
+
+
+def test_a_gateway_that_somebody_deleted_is_made_again(lab, actions):
+    network = {"cidr": "10.42.0.0/16", "zone_count": 1, "private": True, "nat": "one", "access": {"cidrs": ["10.0.0.0/8"]}}
+    private = {**ASIDE, "network": network, "buckets": None, "repositories": None, "identity": None}
+    tokens = []
+    events, name = lab.clients().get("ec2").meta.events, "provide-client-params.ec2.CreateNatGateway"
+    events.register(name, note := lambda params, **_: tokens.append(params["ClientToken"]))
+    lab.run(**private)
+    gateway = lab.client("ec2").describe_nat_gateways()["NatGateways"][0]["NatGatewayId"]
+    lab.client("ec2").delete_nat_gateway(NatGatewayId=gateway)
+    assert ("nat_gateway", "us-east-1a", "create") in actions(lab.run(**private))
+    events.unregister(name, note)
+    assert not lab.run(**private)["changed"]
+    assert len(set(tokens)) == 2  # the same one would be answered with the gateway that is gone
+
+
+def test_a_zone_less_cuts_nobody_off_before_prune(lab, actions):
+    network = {"cidr": "10.42.0.0/16", "zone_count": 2, "access": {"cidrs": ["192.0.2.0/24"]}}
+    aside = {**ASIDE, "buckets": None, "repositories": None, "identity": None}
+    lab.run(**aside, network=network)
+    smaller = {**aside, "network": {**network, "zone_count": 1}}
+    assert actions(lab.run(**smaller)) == []
+    assert ("subnet", "public-us-east-1b", "delete") in actions(lab.run(**smaller, prune=True, max_delete=1))
+
+
 def test_a_new_public_key_replaces_the_key_pair(lab, actions):
     aside = {"network": None, "buckets": None, "repositories": None, "identity": None, "pools": None}
     lab.run(**aside)

@@ -91,6 +91,42 @@ def test_references_by_tags(lab, theirs):
     assert made["outputs"]["vpc_id"] == theirs["vpc"] and sorted(made["outputs"]["subnets"].values()) == sorted(theirs["subnets"])
 
 
+def test_tags_are_looked_for_in_the_vpc_only(lab, theirs):
+    """Another VPC of the account has subnets and groups with the same tags."""
+    ec2 = lab.client("ec2")
+
+    def tagged(kind):
+        return [{"ResourceType": kind, "Tags": [{"Key": "made-by", "Value": "terraform"}]}]
+
+    other = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_subnet(VpcId=other, CidrBlock="10.8.0.0/24", TagSpecifications=tagged("subnet"))
+    ec2.create_security_group(GroupName="same", Description="x", VpcId=other, TagSpecifications=tagged("security-group"))
+    by_tags = {"tags": {"made-by": "terraform"}}
+    network = _network(theirs, subnets=by_tags, security_groups=by_tags)
+    made = lab.run(**{**NOTHING, "network": network, "key": KEY, "pools": [POOL]})
+    assert sorted(made["outputs"]["subnets"].values()) == sorted(theirs["subnets"])
+    assert not lab.run(**{**NOTHING, "network": network, "key": KEY, "pools": [POOL]})["changed"]
+
+
+def test_an_empty_bucket_of_somebody_is_not_taken_up(lab, writes):
+    with pytest.raises(StackError, match="buckets.data wants bucket their-data: one of that name is there"):
+        lab.client("s3").create_bucket(Bucket="their-data")
+        lab.run(**{**NOTHING, "buckets": [{"name": "data", "bucket_name": "their-data"}]})
+
+
+def test_the_namesake_in_another_region_keeps_its_bucket(lab):
+    """S3 answers for buckets of all regions, and both stacks have the same name for theirs."""
+    buckets = {**NOTHING, "buckets": [{"name": "data", "tls_only": False}]}
+    lab.run(**buckets)
+    lab.client("s3").put_object(Bucket="vision-dev-data-123456789012", Key="weights", Body=b"1")
+    lab.options = {"region": "eu-west-1"}
+    elsewhere = {"region": "eu-west-1"}
+    with pytest.raises(StackError, match="one of that name is there, and this stack did not make it"):
+        lab.run(**buckets, **elsewhere)
+    assert not lab.end(**elsewhere, force=["data"])["changed"]
+    assert lab.client("s3").list_objects_v2(Bucket="vision-dev-data-123456789012")["KeyCount"] == 1
+
+
 def test_wrong_references_end_the_run_before_any_write(lab, theirs, writes):
     other = lab.client("ec2").create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
     lab.client("ec2").create_vpc(

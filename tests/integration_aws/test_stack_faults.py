@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
@@ -138,6 +139,29 @@ def test_a_launch_that_nobody_sees_yet_is_not_made_twice(lab):
         lab.run(**SMALL)
     assert lab.alive() == there
     assert not lab.run(**SMALL)["changed"]
+
+
+def test_a_slot_whose_instance_ended_so_long_ago_that_it_is_not_listed(lab):
+    """EC2 lists ended instances for an hour and refuses their token for a day."""
+    lab.run(**SMALL)
+    for _time in range(2):
+        lab.client("ec2").terminate_instances(InstanceIds=lab.alive())
+        with pytest.MonkeyPatch.context() as patched:
+            _hide_ended(patched)
+            assert lab.run(**SMALL)["summary"]["create"] == 2
+            assert len(lab.alive()) == 2 and not lab.run(**SMALL)["changed"]
+
+
+def _hide_ended(patched):
+    whole = Instance.observe
+    patched.setattr(Instance, "observe", lambda self, reader: [one for one in whole(self, reader) if "ended" not in one.facts])
+
+
+def test_a_removal_goes_on_while_what_the_killed_one_ended_is_still_going(lab):
+    lab.run(**SMALL)
+    lab.aws.timing(shutting_down=2.0)
+    lab.client("ec2").terminate_instances(InstanceIds=lab.alive())
+    assert lab.end()["remaining"] == []
 
 
 def test_a_new_profile_takes_its_time(lab):

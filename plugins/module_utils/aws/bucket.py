@@ -20,7 +20,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.bucket_settings 
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader, canonical, unless
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import claims, owner_tags, to_list
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import REGION, claims, owner_tags, to_list
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Bucket as Declared
 
@@ -65,11 +65,12 @@ class Bucket(Kind):
             if code_of(error) in ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
                 raise elsewhere(name, declared, reader.scope.region) from error
             raise
-        owned = claims(tags, reader.scope, self.name)
-        if declared is None and not owned and tags.get("mlinfra:stack") != reader.scope.stack:
-            return None  # only its name begins like ours
+        owned = claims(tags, reader.scope, self.name) and tags.get(REGION) == reader.scope.region
+        claimed = tags.get("mlinfra:stack") == reader.scope.stack and tags.get(REGION, reader.scope.region) == reader.scope.region
+        if declared is None and not claimed:
+            return None  # only its name begins like ours, or it belongs to this stack's namesake in another region
         found = Found(self.name, self._name(reader, name, tags, declared), name, {"bucket_name": name, **state}, tags, owned)
-        if declared is not None and not tags:
+        if declared is not None and not tags and name.startswith(f"{reader.scope.prefix}-"):
             # A run that was cut off between creating and tagging leaves an untagged, empty bucket of exactly this name: it is taken up.
             found.owned = not self._full(reader, name)
         return found
@@ -113,7 +114,9 @@ class Bucket(Kind):
                 "lifecycle": lifecycle(bucket),
                 "policy": self._policy(bucket, seen),
             }
-            wishes.append(Wish(self.name, bucket.name, state, owner_tags(intent.scope, self.name, bucket.name), path=path))
+            # S3's names are global, and it answers for a bucket of any region: the region's tag keeps two stacks of one name apart.
+            tags = {**owner_tags(intent.scope, self.name, bucket.name), REGION: intent.scope.region}
+            wishes.append(Wish(self.name, bucket.name, state, tags, path=path))
         return wishes
 
     def _policy(self, bucket: Declared, seen: Observed) -> Optional[dict[str, Any]]:

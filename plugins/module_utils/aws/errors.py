@@ -134,7 +134,8 @@ def _from_answer(error: Any, call: str) -> StackError:
             f"the secret key does not belong to the access key ({code} from {tried})", "Check secret_key and this machine's clock", **tail
         )
     if code in DENIED:
-        action = _ACTIONS.get(tried, tried)
+        named = re.search(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)", message)  # iam:PassRole of RunInstances, for one
+        action = named.group(1) if named else _ACTIONS.get(tried, tried)
         return StackError(
             f"not allowed: {tried} was refused ({_short(message)})",
             f"Grant the IAM action {action} to the credentials in use, or look for a boundary or service control policy that denies it",

@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader, unless
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Ref
 
 ENDED = ("shutting-down", "terminated")
-_REPLAYS = 3
+#: Refused for a day after the launch's instances ended, of which they are listed for an hour: so many of these may have to be passed.
+_SPENT = "IdempotentInstanceTerminated"
+_REPLAYS = 30
 
 
 class Launching:
@@ -52,7 +54,13 @@ class Launching:
         }
         for _attempt in range(_REPLAYS):
             token = launch.token(act.scope, act.seen.account_id, pool.name, slots, ended, params)
-            raws = act.call("ec2", "run_instances", ClientToken=token, **params)["Instances"]
+            try:
+                raws = act.call("ec2", "run_instances", ClientToken=token, **params)["Instances"]
+            except Exception as error:
+                if code_of(error) != _SPENT:
+                    raise
+                ended.add(token)  # its instances are no longer listed, so the token itself stands for them
+                continue
             gone = [raw["InstanceId"] for raw in raws if raw["State"]["Name"] in ENDED]
             if not gone:
                 act.made.add("instance")
@@ -61,7 +69,7 @@ class Launching:
             # EC2 still knew this token from a launch whose instances have ended since: they count as seen now, which makes another token.
             ended |= set(gone)
         raise StackError(
-            f"pools.{pool.name}: EC2 keeps answering with instances that have ended ({', '.join(sorted(ended))})", "Run again in a minute"
+            f"pools.{pool.name}: EC2 keeps answering with instances that have ended, {_REPLAYS} times in a day", "Look why they end"
         )
 
     def _note(self, batch: list[Change], raws: list[dict[str, Any]]) -> None:

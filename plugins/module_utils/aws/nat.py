@@ -64,13 +64,14 @@ class NatGateway(Ec2Kind):
             return []
         found = []
         for raw in reader.pages("ec2", "describe_nat_gateways", "NatGateways", Filters=reader.filters()):
-            if raw["State"] not in _ALIVE:
-                continue
+            ended = raw["State"] not in _ALIVE
             tags = to_dict(raw.get("Tags"))
             address = next((one["AllocationId"] for one in raw.get("NatGatewayAddresses", []) if one.get("AllocationId")), None)
             state = {"subnet": raw["SubnetId"], "address": address}
             name = tags.get("mlinfra:name", raw["NatGatewayId"])
-            found.append(Found(self.name, name, raw["NatGatewayId"], state, tags, claims(tags, reader.scope, self.name)))
+            owned = claims(tags, reader.scope, self.name) and not ended
+            facts = {"ended": True} if ended else {}  # counts as gone; its id keeps the next token from being the same
+            found.append(Found(self.name, name, raw["NatGatewayId"], state, tags, owned, facts=facts))
         return found
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:

@@ -97,12 +97,22 @@ class Repository(Kind):
                 "scan_on_push": repository.scan_on_push,
                 "immutable_tags": repository.immutable_tags,
             }
+            there = seen.get(self.name, repository.name)
             if repository.keep_last is not None:
                 state["lifecycle"] = keep_last(repository.keep_last)
+            elif there is not None and _ours(there.state.get("lifecycle")):
+                state["lifecycle"] = None  # policies of others stay
             if repository.kms_key is not None:
                 state["encryption"] = repository.kms_key
             wishes.append(Wish(self.name, repository.name, state, owner_tags(intent.scope, self.name, repository.name), path=path))
         return wishes
+
+    def same(self, word: str, want: Any, have: Any) -> bool:
+        if word == "encryption" and want and have:
+            # ECR answers with the key's ARN whatever it was given; which key an alias stands for is not asked.
+            alias = want.startswith("alias/") or ":alias/" in want
+            return alias or have == want or have.endswith(f":key/{want}")
+        return super().same(word, want, have)
 
     def guard(self, found: Found, intent: Intent) -> str:
         if found.facts.get("full") and not {found.name, found.id} & set(intent.control.force):
@@ -147,7 +157,10 @@ class Repository(Kind):
         if "immutable_tags" in change.fields:
             act.call("ecr", "put_image_tag_mutability", repositoryName=change.id, imageTagMutability=_mutability(state))
         if "lifecycle" in change.fields:
-            act.call("ecr", "put_lifecycle_policy", repositoryName=change.id, lifecyclePolicyText=json.dumps(state["lifecycle"]))
+            if state["lifecycle"]:
+                act.call("ecr", "put_lifecycle_policy", repositoryName=change.id, lifecyclePolicyText=json.dumps(state["lifecycle"]))
+            else:
+                act.call("ecr", "delete_lifecycle_policy", repositoryName=change.id)
         if change.tags:
             act.call("ecr", "tag_resource", resourceArn=change.found.facts["arn"], tags=to_list(change.tags))
 
@@ -163,6 +176,14 @@ def keep_last(count: int) -> dict[str, Any]:
     """A lifecycle policy that keeps the newest images, tagged or not."""
     selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count}
     return {"rules": [{"rulePriority": 1, "description": f"keep the newest {count}", "selection": selection, "action": {"type": "expire"}}]}
+
+
+def _ours(policy: Any) -> bool:
+    """Whether ``keep_last`` made the policy."""
+    try:
+        return policy == keep_last(policy["rules"][0]["selection"]["countNumber"])
+    except (TypeError, KeyError, IndexError):
+        return False
 
 
 def uri(account_id: str, region: str, partition: str, name: str) -> str:

@@ -43,6 +43,8 @@ class RouteTable(Ec2Kind):
         if network is None or network.existing is not None:
             return []
         subnets = blocks(network, seen)
+        declared = {subnet_name(one) for one in subnets}
+        kept = [found.id for found in seen.of("subnet") if found.owned and found.name not in declared and not intent.prune]
         wishes = [self._wish(intent, PUBLIC, GATEWAY, [Ref("subnet", subnet_name(one)) for one in subnets if one.public])]
         for name, zones in private_tables(network, seen).items():
             target = (
@@ -53,6 +55,9 @@ class RouteTable(Ec2Kind):
             if target is None and not intent.prune:
                 del wish.state["default_route"]  # a NAT gateway that is no longer declared stays until prune, and so does its route
             wishes.append(wish)
+        for wish in wishes:  # a zone that is no longer declared keeps its subnets until prune, and they their routes
+            found = seen.get(self.name, wish.name)
+            wish.state["subnets"] += [subnet for subnet in found.state["subnets"] if subnet in kept] if found else []
         return wishes
 
     def _wish(self, intent: Intent, name: str, target: Optional[Ref], subnets: list[Ref]) -> Wish:

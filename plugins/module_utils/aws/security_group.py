@@ -8,6 +8,7 @@ like ``tcp 22-22 10.0.0.0/8`` or ``all group hosts``; descriptions are set and n
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
@@ -156,7 +157,7 @@ def _permission(rule: str, group_id: str, description: str) -> dict[str, Any]:
     parts = rule.split(" ")
     permission: dict[str, Any] = {"IpProtocol": "-1" if parts[0] == "all" else parts[0]}
     if parts[0] != "all":
-        first, _dash, last = parts[1].rpartition("-") if parts[1].count("-") == 1 else ("-1", "", "-1")
+        first, last = re.fullmatch(r"(-?\d+)-(-?\d+)", parts[1]).groups()  # ICMP has types and codes here, and -1 for all of them
         permission.update(FromPort=int(first), ToPort=int(last))
     source = parts[-1]
     said = {"Description": description} if description else {}

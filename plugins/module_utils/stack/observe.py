@@ -11,9 +11,10 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import placing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_offers, find_zones
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool
 
 _EXISTING_NETWORK = ("vpc", "subnet", "security_group")  # what a reference leads to
 
@@ -45,6 +46,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
         seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.offered)
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
+    _leave_other_vpcs(seen, reader.stack.network)
     return seen
 
 
@@ -57,6 +59,16 @@ def _disown_strays(seen: Observed) -> None:
         for found in seen.of(kind):
             if found.owned and found.state.get("vpc") and found.state["vpc"] not in ours:
                 found.owned = False
+
+
+def _leave_other_vpcs(seen: Observed, network: Optional[Network]) -> None:
+    """A reference by tags means what has them in the VPC referred to: many VPCs of an account have subnets with ``tier: private``."""
+    if network is None or network.existing is None:
+        return
+    for kind, reference in (("subnet", network.existing.subnets), ("security_group", network.existing.security_groups)):
+        inside = [found for found in seen.of(kind) if not found.existing or found.state["vpc"] == seen.id(VPC)]
+        if reference.tags and any(found.existing for found in inside):
+            seen.found[kind] = inside
 
 
 def look_closer(reader: Reader, seen: Observed) -> Observed:

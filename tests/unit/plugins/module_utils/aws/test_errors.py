@@ -83,6 +83,11 @@ def test_what_is_still_in_use_is_waited_for_after_a_removal_only():
     ("error", "call", "message"),
     [
         (_answer("UnauthorizedOperation"), "ec2:CreateVpc", "Grant the IAM action ec2:CreateVpc"),
+        (
+            _answer("UnauthorizedOperation", "User: u is not authorized to perform: iam:PassRole on resource: r", operation="RunInstances"),
+            "ec2:RunInstances",
+            "Grant the IAM action iam:PassRole",
+        ),
         (_answer("AccessDenied", operation="GetBucketEncryption"), "s3:GetBucketEncryption", "s3:GetEncryptionConfiguration"),
         (_answer("ExpiredToken"), "sts:GetCallerIdentity", "credentials have expired"),
         (_answer("UnauthorizedOperation", "No. Encoded authorization failure message: aaaa"), "ec2:CreateVpc", "was refused (No.)"),

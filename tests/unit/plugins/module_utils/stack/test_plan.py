@@ -255,3 +255,20 @@ def test_the_plan_id_changes_with_wish_image_and_actions():
         _id(STACK, carried_out(), state="absent"),
     }
     assert len(ids) == 6
+
+
+@pytest.mark.parametrize(
+    ("wished", "there", "action"),
+    [
+        ("alias/ml", "arn:aws:kms:us-east-1:123456789012:key/1-2", "keep"),
+        ("1-2", "arn:aws:kms:us-east-1:123456789012:key/1-2", "keep"),
+        ("arn:aws:kms:us-east-1:123456789012:key/1-2", "arn:aws:kms:us-east-1:123456789012:key/1-2", "keep"),
+        ("1-3", "arn:aws:kms:us-east-1:123456789012:key/1-2", "blocked"),
+        ("alias/ml", None, "blocked"),
+    ],
+)
+def test_ecr_answers_with_the_arn_of_a_key_whatever_it_was_given(wished, there, action):
+    stack = changed(repositories=(Repository("train", "vision-dev/train", kms_key=wished),))
+    seen = carried_out(stack)
+    seen.get("repository", "train").state["encryption"] = there
+    assert [change.action for change in planning.plan(intent(stack), seen) if change.kind == "repository"] == [action]
