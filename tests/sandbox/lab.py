@@ -170,13 +170,21 @@ def fingerprint(*names: str) -> dict[str, Any]:
         found["all"] = {
             "mounts": sorted(mounts), "links": sorted(re.sub(r"^\d+: ", "", link) for link in links), "rules": rules,
             "routes": lines("ip", "route"),
-            "folders": sorted(folders), "shared memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
+            "folders": sorted(folders), "shared memory": sorted(path.name for path in Path("/dev/shm").glob("libpod*")),
             "sysctl": {name: Path("/proc/sys", *name.split(".")).read_text(encoding="ascii").strip() for name in settings},
         }  # fmt: skip
     return found
 
 
-def same(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Where another sandbox came or went meanwhile, only what is ours can be compared."""
-    common = before.keys() & after.keys()
-    return {key: before[key] for key in common} == {key: after[key] for key in common}
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """``{what: {gone: […], new: […]}}``. Where another sandbox came or went meanwhile, only what is ours can be compared."""
+    found: dict[str, Any] = {}
+    for key in before.keys() & after.keys():
+        if isinstance(before[key], dict):
+            found.update({f"{key} {name}": value for name, value in differences(before[key], after[key]).items()})
+        elif isinstance(before[key], list):
+            gone, new = [one for one in before[key] if one not in after[key]], [one for one in after[key] if one not in before[key]]
+            found.update({key: {"gone": gone, "new": new}} if gone or new else {})
+        elif before[key] != after[key]:
+            found[key] = {"gone": before[key], "new": after[key]}
+    return found

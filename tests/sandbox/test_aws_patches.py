@@ -332,6 +332,19 @@ def bucket_ownership(aws: Emulator) -> None:
 
 
 @behaviour
+def secure_transport(aws: Emulator) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="tls-only")
+    about = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::tls-only", "arn:aws:s3:::tls-only/*"]}
+    always = {**about, "Action": "s3:PutObject"}
+    plain = {**about, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    s3.put_bucket_policy(Bucket="tls-only", Policy=json.dumps({"Version": "2012-10-17", "Statement": [plain]}))
+    s3.put_object(Bucket="tls-only", Key="model", Body=b"x")
+    s3.put_bucket_policy(Bucket="tls-only", Policy=json.dumps({"Version": "2012-10-17", "Statement": [always]}))
+    assert refusal(s3.put_object, Bucket="tls-only", Key="model", Body=b"x")[1] == 403
+
+
+@behaviour
 def bucket_lifecycle(aws: Emulator) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="kept-versions")

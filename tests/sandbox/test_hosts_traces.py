@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.lab import CHECKOUT, Lab, fingerprint, same, wait_for
+from tests.sandbox.lab import CHECKOUT, Lab, differences, fingerprint, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="systemd hosts need root")
 
@@ -27,7 +27,7 @@ def lab(tmp_path: Path):
 
 
 def assert_same(before: dict, after: dict) -> None:
-    assert same(before, after), {key: (before[key], after[key]) for key in before.keys() & after.keys() if before[key] != after[key]}
+    assert differences(before, after) == {}
 
 
 def start(lab: Lab, command: str) -> subprocess.Popen[bytes]:
@@ -49,7 +49,7 @@ def test_down_leaves_the_machine_as_it_was_also_beside_another_sandbox(lab: Lab,
         other.furnish()
         (theirs,) = other.launch()
         lab.said(mine[0], "true")
-        assert not same(before, fingerprint("trace-test", "trace-other"))
+        assert differences(before, fingerprint("trace-test", "trace-other"))
         shown = lab.cli("down").stdout
         assert "cache" in shown
         assert other.said(theirs, "hostname")

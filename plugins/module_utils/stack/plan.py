@@ -51,7 +51,7 @@ def _of_kind(kind: Kind, intent: Intent, seen: Observed, remade: set[Ref]) -> li
 
     changes = [_wished(kind, wish, seen, ids) for wish in wishes]
     wanted = {wish.name for wish in wishes}
-    for found in seen.of(kind.name):
+    for found in sorted(seen.of(kind.name), key=lambda one: one.name):
         if found.owned and not found.existing and found.name not in wanted:
             changes.append(_unwished(kind, found, intent))
         elif not found.owned and not found.existing and not found.facts.get("unrelated") and "ended" not in found.facts:
