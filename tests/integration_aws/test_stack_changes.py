@@ -258,6 +258,27 @@ def test_an_outdated_host_is_kept_and_said_to_be(lab):
     assert line["reason"].startswith("outdated: instance_type g5.xlarge, now g5.2xlarge; image_id ami-")
 
 
+def test_an_image_that_is_gone_is_no_matter_for_hosts_that_run(lab):
+    """The plan must not fail where the run does not."""
+    lab.run(pools=[_pool(1)])
+    gone = {"image": {"id": "ami-00000000000000000"}}
+    assert not lab.plan(pools=[_pool(1, **gone)])["changed"] and not lab.run(pools=[_pool(1, **gone)])["changed"]
+    for check in (True, False):
+        with pytest.raises(StackError, match="us-east-1 has no such image"):
+            lab.run(check, pools=[_pool(2, **gone)])
+
+
+def test_volumes_that_others_attach_are_not_tagged(lab):
+    lab.run(pools=[_pool(1)])
+    ec2, [host] = lab.client("ec2"), lab.alive()
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    ec2.attach_volume(Device="/dev/sdf", InstanceId=host, VolumeId=volume)
+    assert lab.run(pools=[_pool(1, tags={"team": "web"})])["changed"]
+    assert not ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0].get("Tags")
+    root = ec2.describe_volumes(Filters=[{"Name": "tag:team", "Values": ["web"]}])["Volumes"]
+    assert len(root) == 1
+
+
 def test_a_stopped_host_counts_as_present(lab):
     made = lab.run(pools=[_pool(1)])["outputs"]["pools"]["train"]["instance_ids"]
     lab.client("ec2").stop_instances(InstanceIds=made)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
@@ -15,11 +17,16 @@ _NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
 _NO_IMAGE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed")
 
 
-def find_images(reader: Reader, pools: list[Pool]) -> dict[str, ImageFacts]:
+def find_images(reader: Reader, pools: list[Pool], shown: Iterable[Pool] = ()) -> dict[str, ImageFacts]:
     """Pool name → its image; each distinct image is looked up once.
 
-    :raises StackError: one is not there.
+    :param shown: pools that launch nothing, whose image is only told about: it may be gone by now, and their hosts stay all the same.
+    :raises StackError: one of ``pools`` is not there.
     """
+    told = {}
+    for pool in shown:
+        with contextlib.suppress(StackError):
+            told.update(find_images(reader, [pool]))
     distinct = {pool.image: pool for pool in pools}
     found = dict(zip(distinct, reader.together(*[lambda pool=pool: _find(reader, pool) for pool in distinct.values()])))
     for pool in pools:
@@ -29,7 +36,7 @@ def find_images(reader: Reader, pools: list[Pool]) -> dict[str, ImageFacts]:
                 f"Use {found[pool.image].root_gib} or more",
                 path=f"pools.{pool.name}.disk.gib",
             )
-    return {pool.name: found[pool.image] for pool in pools}
+    return {**told, **{pool.name: found[pool.image] for pool in pools}}
 
 
 def _find(reader: Reader, pool: Pool) -> ImageFacts:

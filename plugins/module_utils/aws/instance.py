@@ -134,11 +134,11 @@ class Instance(Ec2Kind):
                 "ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT
             )
         if change.tags:
-            parts = [change.id, *change.found.facts["parts"]]
+            parts = change.found.facts["parts"]
             act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))
             shared = {key: value for key, value in change.tags.items() if key != "mlinfra:kind"}
-            if shared and parts[1:]:
-                act.call("ec2", "create_tags", Resources=parts[1:], Tags=to_list(shared))
+            if shared and parts:
+                act.call("ec2", "create_tags", Resources=parts, Tags=to_list(shared))
 
     def delete_all(self, act: Any, changes: list[Change]) -> None:
         """End them with one request, and return when they are gone: what they use cannot be removed before."""
@@ -153,6 +153,11 @@ class Instance(Ec2Kind):
             return all(raw["State"]["Name"] == "terminated" for raw in read_instances(act.reader, ids))
 
         act.wait(f"ending {len(ids)} instances", done)
+
+
+def _part(attachment: dict[str, Any], key: str = "DeleteOnTermination") -> bool:
+    """Whether it came with the launch and goes with the instance: what others attach later stays theirs, and is not tagged."""
+    return bool(attachment.get(key)) and attachment.get("DeleteOnTermination") is not False
 
 
 def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
@@ -176,8 +181,8 @@ def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
         "slots": slots,
         "status": status,
         "private_ip": raw.get("PrivateIpAddress"),
-        "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if one.get("Ebs", {}).get("VolumeId")]
-        + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if one.get("NetworkInterfaceId")],
+        "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]
+        + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if _part(one.get("Attachment", {}))],
     }
     owned = claimed and raw.get("ClientToken", "").startswith(prefix)
     name = f"{pool}-{slot}" if slot is not None else raw["InstanceId"]

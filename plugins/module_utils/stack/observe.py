@@ -95,7 +95,8 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     if zones_unknown(intent.stack.network, seen) and not seen.zones:
         calls.append(lambda: setattr(seen, "zones", find_zones(reader)))
     if [pool for pool in shown if pool.name not in seen.images]:
-        calls.append(lambda: setattr(seen, "images", find_images(reader, shown)))
+        idle = [pool for pool in shown if pool not in launching]
+        calls.append(lambda: setattr(seen, "images", find_images(reader, launching, idle)))
     types = _types(launching)
     if set(types) - set(seen.offered):
         calls.append(lambda: setattr(seen, "offered", find_offers(reader, types)))
