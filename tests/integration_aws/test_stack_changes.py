@@ -291,7 +291,7 @@ def test_prune_removes_what_a_given_section_no_longer_has(lab, actions):
     lab.run(buckets=two, repositories=[{"name": "train"}, {"name": "serve"}], **ASIDE)
     shorter = {"buckets": [{"name": "data"}], "repositories": [{"name": "train"}], **ASIDE}
     assert not lab.run(**shorter)["changed"]
-    assert actions(lab.plan(**shorter, prune=True), "blocked") == [("bucket", "artifacts", "blocked"), ("repository", "serve", "blocked")]
+    assert actions(lab.plan(**shorter, prune=True), "blocked") == [("repository", "serve", "blocked"), ("bucket", "artifacts", "blocked")]
     with pytest.raises(StackError, match="max_delete is 1 and 2 would be deleted"):
         lab.run(**shorter, prune=True, max_delete=1)
     lab.run(**shorter, prune=True, max_delete=2)

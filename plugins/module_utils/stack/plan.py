@@ -23,7 +23,7 @@ _PLAN_ID = 16  # hexadecimal digits
 
 
 def plan(intent: Intent, seen: Observed) -> list[Change]:
-    """All changes, in the order of the kinds, deletions with their kind.
+    """All changes in the order of the kinds, then the deletions in the reverse order: as they are carried out.
 
     :raises StackError: what is declared is not possible with what is there.
     """
@@ -33,6 +33,8 @@ def plan(intent: Intent, seen: Observed) -> list[Change]:
         if kind.name in seen.found:
             changes.extend(_of_kind(kind, intent, seen, remade))
             remade.update(Ref(change.kind, change.name) for change in changes if change.action == "replace")
+    place = {kind.name: number for number, kind in enumerate(KINDS)}
+    changes.sort(key=lambda change: (1, -place[change.kind]) if change.action == "delete" else (0, 0))
     return _bounded(changes, intent)
 
 
