@@ -11,7 +11,8 @@ version_added: 0.1.0
 author:
   - mlinfra.hosts contributors (@mlinfra)
 description:
-  - Turns the result of M(mlinfra.hosts.aws_stack) into a few aligned lines. What is kept is counted and not listed.
+  - Turns the result of M(mlinfra.hosts.aws_stack) into a few aligned lines. What is kept is counted, and listed only where something is
+    to be said of it, such as that it is outdated or not declared any more.
 positional: _input
 options:
   _input:
@@ -57,13 +58,19 @@ _TELLING = ("bucket_name", "repository_name", "instance_type", "cidr", "zone")
 def plan_table(result: Any, done: bool = False) -> list[str]:
     if not isinstance(result, Mapping) or not isinstance(result.get("plan"), list):
         raise AnsibleFilterError("plan_table wants all that mlinfra.hosts.aws_stack returned, with its plan. Register it and pass it.")
-    shown = [change for change in result["plan"] if change["action"] != "keep"]
+    shown = [change for change in result["plan"] if change["action"] != "keep" or _remarkable(change)]
     shown.sort(key=lambda change: _ORDER.index(change["action"]) if change["action"] in _ORDER[:2] else len(_ORDER))
     words = _DONE if done else {}
     rows = [(words.get(change["action"], change["action"]), change["kind"], str(change["name"]), _detail(change)) for change in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
-    return [_headline(result, bool(rows), done), *lines, f"plan_id {result['plan_id']}"]
+    return [_headline(result, any(change["action"] != "keep" for change in shown), done), *lines, f"plan_id {result['plan_id']}"]
+
+
+def _remarkable(change: Mapping) -> bool:
+    """Whether a resource that stays has something that costs money or attention; that a reference exists is no news."""
+    reason = str(change.get("reason") or "")
+    return bool(reason) and not reason.startswith("exists already")
 
 
 def _headline(result: Mapping, changes: bool, done: bool) -> str:
@@ -86,6 +93,8 @@ def _detail(change: Mapping) -> str:
         return " ".join(str(after[key]) for key in _TELLING if after.get(key))
     if change["action"] == "delete":
         return str(change.get("id") or "")
+    if change["action"] == "keep":
+        return f"{change.get('id') or ''} {change['reason']}".strip()
     reason = " ".join(str(change.get("reason") or "").split())
     if change["action"] != "update":
         return reason

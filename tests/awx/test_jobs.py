@@ -15,8 +15,6 @@ CONFIRM = {"aws_stack_confirm": "vision-dev"}
 def answers(awx) -> dict:
     """What a survey gives, as text, and what the job template overrides so that the stack fits this machine."""
     survey = {
-        "aws_stack_name": "vision",
-        "aws_stack_environment": "dev",
         "aws_stack_account_id": "123456789012",
         "aws_stack_prune": "false",
         "aws_stack_max_delete": "0",

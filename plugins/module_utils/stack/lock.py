@@ -22,7 +22,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import owne
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.holder import is_dead, myself
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope
 
-MARGIN = 1800  # seconds that a run may take besides waiting for instances
+# Seconds that a run may take besides waiting for instances. Generous, since emptying a large bucket takes hours and a lock that ends under
+# its holder lets two runs write. Who died on this machine is told by its process; elsewhere break_lock ends the wait.
+MARGIN = 6 * 3600
 _POLL = 1.0
 
 
@@ -90,7 +92,7 @@ class Lock:
 
     def _take_over(self, seen_version: int) -> bool:
         answer = self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Overwrite=True)
-        if answer["Version"] == seen_version + 1:
+        if answer["Version"] in (seen_version + 1, 1):  # 1: its holder released it meanwhile, so that it was made anew
             self.waited = True
             return True
         winner = self.ssm.get_parameter(Name=f"{self.name}:{seen_version + 1}")["Parameter"]["Value"]

@@ -64,6 +64,18 @@ def test_the_plan_keeps_its_order_but_what_cannot_go_on_comes_first():
     assert [line.split()[0] for line in plan_table(plan)[1:-1]] == ["blocked", "foreign", "create", "delete"]
 
 
+def test_what_stays_is_listed_where_it_costs_something():
+    plan = result(
+        change("keep", "vpc", "main", "exists already: read, never written", id="vpc-1"),
+        change("keep", "instance", "train-7", "not declared; prune would remove it", id="i-1"),
+    )
+
+    assert plan_table(plan)[:2] == [
+        "Account 123456789012, us-east-1: nothing to change, 2 to keep",
+        "keep  instance  train-7  i-1 not declared; prune would remove it",
+    ]
+
+
 def test_nothing_to_change():
     assert plan_table(result(change("keep", "vpc", "network")))[0] == "Account 123456789012, us-east-1: nothing to change, 1 to keep"
     assert plan_table(result())[0] == "Account 123456789012, us-east-1: nothing to change, nothing there"
