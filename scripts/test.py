@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,9 +63,14 @@ def other_pythons() -> list[str]:
 
 
 def with_other_pythons(phases: list[Phase]) -> list[Phase]:
-    """The phases, with the unit tests once more on each other Python that this machine has."""
+    """The phases, with the unit tests once more on each other Python that this machine has, and the module itself on the newest."""
     unit = next(phase for phase in phases if phase.name == "unit")
-    more = [Phase(f"unit-{version}", "light", unit.folder, unit.about, version, unit.options) for version in other_pythons()]
+    others = other_pythons()
+    more = [Phase(f"unit-{version}", "light", unit.folder, unit.about, version, unit.options) for version in others]
+    if others:
+        newest = max(others, key=lambda version: [int(part) for part in version.split(".")])
+        about = "the module, as a playbook runs it, on the newest ansible-core"
+        more.append(Phase(f"module-{newest}", "light", "tests/integration_aws/test_stack_module.py", about, newest))
     position = phases.index(unit) + 1
     return phases[:position] + more + phases[position:]
 
@@ -172,7 +178,7 @@ def main() -> int:
             print(f"{phase.name:12} {phase.about}")
         return 0
     only = arguments.only
-    phases = PHASES if only and "unit-" not in only else with_other_pythons(PHASES)
+    phases = PHASES if only and not re.search(r"(unit|module)-", only) else with_other_pythons(PHASES)
     wished, unwished = chosen(only, phases), chosen(arguments.skip, phases)
     phases = [phase for phase in phases if (not wished or phase.name in wished) and phase.name not in unwished]
     outcomes = run_all(phases)
