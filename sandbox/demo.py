@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.narrate import Narrator, run_narrated
+from sandbox.narrate import Narrator, end_with_parent, run_narrated
 
 NAME = "demo"
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -150,6 +150,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.geteuid():
         sys.exit("make demo starts systemd hosts and needs root on this machine. Next: run it as root; `make check` runs without.")
+    end_with_parent()  # a killed make takes the demo along, else the next one meets a stack that is locked
     narrator = Narrator()
     down(narrator) if arguments.down else up(narrator)
 

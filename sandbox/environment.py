@@ -28,7 +28,11 @@ def wanted(name: str, state: Path, port: int, now: Mapping[str, str]) -> dict[st
     direct = ",".join(
         [*LOCAL, *(part for part in (now.get("NO_PROXY") or now.get("no_proxy") or "").split(",") if part and part not in LOCAL)]
     )
+    # The key that the demo made opens its hosts to any later command too; a key that was named stays.
+    key = state / "ssh" / "id_ed25519"
+    ssh = {"MLINFRA_SSH_KEY": str(key)} if key.exists() and not now.get("MLINFRA_SSH_KEY") else {}
     return {
+        **ssh,
         "AWS_ACCESS_KEY_ID": FAKE_KEY, "AWS_SECRET_ACCESS_KEY": FAKE_SECRET, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, "AWS_CONFIG_FILE": str(folder / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"), "AWS_EC2_METADATA_DISABLED": "true", "MLINFRA_LOCAL_ONLY": "1",

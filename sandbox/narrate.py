@@ -42,10 +42,10 @@ class Narrator:
 
     def headline(self, title: str, nature: str, command: list[str]) -> None:
         words = ["python" if word == sys.executable else word for word in command]
-        self.say(f"\n== {title}  [{nature}]\n$ {shlex.join(words)}")
+        self.say(f"\n== {title}  [{nature}]\n$ scripts/run {shlex.join(words)}")
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask the kernel to end this process when its parent is killed, so that a killed demo leaves no playbook running."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -54,7 +54,7 @@ def run_narrated(command: list[str], narrator: Narrator, cwd: Path) -> Result:
     """Run ``command``; pass on its lines, and after each quiet spell say what it is at."""
     lines: queue.Queue[str | None] = queue.Queue()
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, cwd=cwd, preexec_fn=_end_with_parent, **pipes) as process:
+    with subprocess.Popen(command, cwd=cwd, preexec_fn=end_with_parent, **pipes) as process:
 
         def pump() -> None:
             for line in process.stdout:
