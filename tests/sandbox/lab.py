@@ -158,7 +158,7 @@ def fingerprint(*names: str) -> dict[str, Any]:
             running.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     mounts = [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
     links, rules = lines("ip", "-o", "link"), [*lines("nft", "list", "ruleset"), *lines("iptables-save")]
-    folders = [str(path) for base in ("/var/lib", "/run", "/run/lock", "/etc", "/tmp") for path in Path(base).glob("*mlinfra*")]
+    folders = [str(path) for base in ("/var/lib", "/run", "/run/lock", "/etc") for path in Path(base).glob("*mlinfra*")]
     folders += [str(path) for path in (STATE_BASE, RUN_BASE) for path in path.glob("*")]
     found: dict[str, Any] = {
         "mounts": ours(mounts), "links": ours(links), "rules": ours(rules), "processes": ours(running), "folders": ours(folders),
