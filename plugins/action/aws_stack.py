@@ -47,7 +47,16 @@ class ActionModule(ActionBase):
         return result
 
     def _read_files(self, wish: dict[str, Any], problems: Problems) -> None:
-        """Puts the content of each named file where the module wants it."""
+        """Puts the content of each named file where the module wants it.
+
+        A removal finds the key pair by its tags and launches nothing: it goes on when the files are long gone.
+        """
+        if wish["state"] == "absent":
+            if wish["key"] and wish["key"]["public_key_file"] is not None:
+                wish["key"] = None
+            for pool in wish["pools"] or ():
+                pool["user_data_file"] = None
+            return
         sections = [("key", wish["key"])] + [(f"pools[{index}]", pool) for index, pool in enumerate(wish["pools"] or ())]
         for path, section in sections:
             for content, file in CONTROLLER_FILES.items():
