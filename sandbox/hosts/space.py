@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sandbox.command import attempt, run
@@ -36,7 +37,19 @@ def ensure(state: Path) -> None:
     run(["mount", "--make-private", str(keeper.parent)])
     keeper.touch()
     script = "true" if cgroups.machine_layout() == "v2" else cgroups.V2_ONLY
-    run(["unshare", f"--mount={keeper}", "--propagation", "slave", "sh", "-c", script])
+    _keep(["unshare", f"--mount={keeper}", "--propagation", "slave", "sh", "-c", script])
+
+
+def _keep(command: list[str]) -> None:
+    """Make the namespace on a processor where it can be kept.
+
+    The kernel keeps a mount namespace on a mount of an older one only (mnt_ns_loop in fs/namespace.c), and tells older by a number. Seen on
+    Linux 6.18 with two processors: below a namespace that is not the machine's first (a container, say), one made on another processor
+    than the outer one may have the lower number, and is refused as invalid; on the outer one's processor it never is.
+    """
+    pinned = (["taskset", "--cpu-list", str(processor), *command] for processor in sorted(os.sched_getaffinity(0)))
+    if not any(attempt(one) for one in (command, *pinned)):
+        run(command)
 
 
 def entered(state: Path) -> list[str]:
