@@ -172,7 +172,8 @@ import stat
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, listeners, preflight
+from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, preflight
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import listeners, paths
 
 UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
@@ -201,14 +202,6 @@ ARGUMENTS = {
         "options": {name: {"type": "str", "required": True} for name in ("path", "owner", "group", "mode")},
     },
 }
-
-
-def name_of(lookup, number):
-    """Name of a user or group id, or the number as text when it has none."""
-    try:
-        return lookup(number)[0]
-    except KeyError:
-        return str(number)
 
 
 def ids(user, groups):
@@ -243,24 +236,10 @@ def look_at_file(path, uid, gids):
     return {
         "exists": stat.S_ISREG(status.st_mode),
         "readable": reachable and allows(status, uid, gids, 4),
-        "mode": "%04o" % stat.S_IMODE(status.st_mode),
-        "owner": name_of(pwd.getpwuid, status.st_uid),
-        "group": name_of(grp.getgrgid, status.st_gid),
+        "mode": paths.mode(status),
+        "owner": paths.owner(status),
+        "group": paths.group(status),
     }
-
-
-def as_wished(folder):
-    """Whether the folder is there with its owner, group and mode."""
-    try:
-        status = os.stat(folder["path"])
-    except OSError:
-        return False
-    return (
-        stat.S_ISDIR(status.st_mode)
-        and name_of(pwd.getpwuid, status.st_uid) == folder["owner"]
-        and name_of(grp.getgrgid, status.st_gid) == folder["group"]
-        and stat.S_IMODE(status.st_mode) == int(folder["mode"], 8)
-    )
 
 
 def user_ready(user):
@@ -292,7 +271,7 @@ def look(module):
         "web_config": bool(wish["web_config"]) and os.path.exists(wish["web_config"]),
         "listeners": listeners.listening(wish["port"]),
         "files": {path: look_at_file(path, uid, gids) for unused, path in preflight.files(wish)},
-        "directories": [folder for folder in wish["directories"] if not as_wished(folder)],
+        "directories": [folder for folder in wish["directories"] if not paths.as_wished(folder)],
     }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, listeners
+from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import listeners
 
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 # A path that needs no quoting in a unit file's ExecStart.

@@ -67,7 +67,7 @@ def test_all_that_is_wrong_is_told_at_once(preflight):
 
 def test_folders_that_are_not_as_wished_are_named(preflight, tmp_path):
     me = pwd.getpwuid(os.getuid()).pw_name
-    group = module.name_of(module.grp.getgrgid, tmp_path.stat().st_gid)
+    group = module.paths.group(tmp_path.stat())
     tmp_path.chmod(0o755)
     right = {"path": str(tmp_path), "owner": me, "group": group, "mode": "0755"}
     wrong = [{**right, "mode": "0700"}, {**right, "group": "other"}, {**right, "path": str(tmp_path / "missing")}]

@@ -14,6 +14,8 @@ import os
 import re
 import sys
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+
 LISTEN = "0A"
 
 
@@ -60,15 +62,6 @@ def unit_of(cgroup):
         if names:
             return names[-1]
     return None
-
-
-def read(path):
-    """Text of a file under /proc; empty when the process is gone or it may not be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def owners(inodes, proc="/proc"):

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import listeners
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import listeners
 
 # From a Debian 12 host: sshd on 0.0.0.0:22, a resolver on 127.0.0.53:53, and an established connection on port 22.
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -1,0 +1,373 @@
+#!/usr/bin/python
+# Copyright (c) 2026 mlinfra.hosts contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_preflight
+short_description: Read in one go what roles decide by on a host, and refuse a host that they cannot work on
+version_added: 0.2.0
+description:
+  - Reads packages, units, files, ports, accounts, kernel modules, free space and the platform in one transfer, for hardly more than a ping.
+  - Fails with every problem that it finds, before anything is changed. It changes nothing itself.
+  - Wants root, or it cannot tell which process holds a port or a lock.
+author:
+  - mlinfra.hosts contributors (@mlinfra)
+attributes:
+  check_mode:
+    support: full
+    description: Reads only, so it does the same in check mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+options:
+  packages:
+    description:
+      - Names of packages to look for, as dpkg has them. C(name:architecture) asks for one of several architectures.
+      - On a host without dpkg none is found.
+    type: list
+    elements: str
+    default: []
+  units:
+    description: systemd units to look for, with their suffix.
+    type: list
+    elements: str
+    default: []
+  paths:
+    description: Paths to look at. A link is not followed.
+    type: list
+    elements: str
+    default: []
+  directories:
+    description: Folders that shall be there; RV(directories) names those that are not as wished.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of the folder.
+        type: str
+        required: true
+      owner:
+        description: Its owner. Any when left out.
+        type: str
+      group:
+        description: Its group. Any when left out.
+        type: str
+      mode:
+        description: Its mode, as octal digits. Any when left out.
+        type: str
+  ports:
+    description: TCP ports that a service of the role shall listen on. A port that something else holds is a problem.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      port:
+        description: The port.
+        type: int
+        required: true
+      unit:
+        description: Name of the service that may hold it already.
+        type: str
+      address:
+        description: Address that it shall listen on.
+        type: str
+        default: 0.0.0.0
+      setting:
+        description: Variable that chooses the port, for the message.
+        type: str
+  users:
+    description: Names of users to look for.
+    type: list
+    elements: str
+    default: []
+  kernel_modules:
+    description: Names of kernel modules to look for.
+    type: list
+    elements: str
+    default: []
+  free:
+    description: Space that is needed. Too little of it is a problem.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of which the file system is meant. It need not be there yet.
+        type: str
+        required: true
+      mib:
+        description: MiB that are needed. V(0) only asks how much there is.
+        type: int
+        default: 0
+      setting:
+        description: Variable that chooses the path, for the message.
+        type: str
+      reason:
+        description: What it is needed for, for the message.
+        type: str
+  systemd:
+    description: Whether a host that does not run systemd is a problem.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: See what the host has of a web server that shall listen on port 5000
+  mlinfra.hosts.host_preflight:
+    packages: [nginx]
+    units: [nginx.service]
+    paths: [/etc/nginx/nginx.conf]
+    ports:
+      - {port: 5000, unit: nginx.service, setting: web_port}
+    free:
+      - {path: /var/lib/web, mib: 50, reason: its pages}
+  become: true
+  register: found
+
+- name: Say whether it is installed
+  ansible.builtin.debug:
+    msg: "nginx {{ found.packages.nginx.version }} on {{ found.distribution }}, {{ found.units['nginx.service'].active }}"
+"""
+
+RETURN = r"""
+distribution:
+  description: Name of the distribution, as in C(ansible_facts).
+  returned: success
+  type: str
+  sample: Debian
+distribution_major_version:
+  description: Its major version; empty for a suite without any.
+  returned: success
+  type: str
+  sample: "12"
+distribution_release:
+  description: Its code name.
+  returned: success
+  type: str
+  sample: bookworm
+os_family:
+  description: Family of the distribution, as in C(ansible_facts).
+  returned: success
+  type: str
+  sample: Debian
+platform_names:
+  description: Names for this platform in the tables of roles. The first one that a table has counts.
+  returned: success
+  type: list
+  elements: str
+  sample: [Debian-12, Debian-family-12]
+architecture:
+  description: Architecture of the kernel.
+  returned: success
+  type: str
+  sample: x86_64
+deb_architecture:
+  description: The same as Debian names it.
+  returned: success
+  type: str
+  sample: amd64
+kernel:
+  description: Release of the kernel that runs.
+  returned: success
+  type: str
+  sample: 6.1.0-18-amd64
+virtualization:
+  description: What C(systemd-detect-virt) says. V(none) on bare metal; V(unknown) where it is missing.
+  returned: success
+  type: str
+  sample: kvm
+container:
+  description: Whether that is a container, whose kernel, clock and most sysctls belong to the machine outside.
+  returned: success
+  type: bool
+memory_mib:
+  description: MiB of RAM.
+  returned: success
+  type: int
+  sample: 15881
+cpus:
+  description: Number of processors.
+  returned: success
+  type: int
+  sample: 4
+packages:
+  description: O(packages) by name. C(version) is null when the package is not unpacked.
+  returned: success
+  type: dict
+  sample: {nginx: {version: 1.22.1-9, status: installed, held: false}}
+broken_packages:
+  description: Names of packages on this host that dpkg has not finished with.
+  returned: success
+  type: list
+  elements: str
+apt_lock:
+  description: Whether another process uses apt or dpkg now, and which. C(pid) and C(command) are null when it cannot be seen.
+  returned: success
+  type: dict
+  sample: {held: true, pid: 812, command: apt-get -y dist-upgrade, path: /var/lib/dpkg/lock-frontend}
+units:
+  description: O(units) by name. C(enabled) is null for a unit that is not there.
+  returned: success
+  type: dict
+  sample:
+    nginx.service:
+      exists: true
+      load: loaded
+      active: active
+      sub: running
+      enabled: enabled
+      path: /lib/systemd/system/nginx.service
+paths:
+  description: O(paths) by path. C(sha256) is of regular files of at most 1 MiB; C(target) is a link's.
+  returned: success
+  type: dict
+  sample:
+    /etc/motd: {exists: true, kind: file, mode: "0644", owner: root, group: root, size: 286, sha256: a378977155fb, target: null}
+directories:
+  description: Those of O(directories) that are missing or have another owner, group or mode.
+  returned: success
+  type: list
+  elements: dict
+ports:
+  description: What listens on each of O(ports), on any address, by the port as text.
+  returned: success
+  type: dict
+  sample: {"5000": [{address: 0.0.0.0, port: 5000, pid: 312, command: nginx, unit: nginx.service}]}
+users:
+  description: O(users) by name. C(groups) are the further ones.
+  returned: success
+  type: dict
+  sample: {admin: {exists: true, uid: 1000, gid: 1000, group: admin, groups: [sudo], home: /home/admin, shell: /bin/bash}}
+kernel_modules:
+  description: Whether each of O(kernel_modules) is loaded or built into the kernel and active.
+  returned: success
+  type: dict
+  sample: {nouveau: false}
+free:
+  description: MiB that root can still write, for each path of O(free).
+  returned: success
+  type: dict
+  sample: {/var/lib/web: 8123}
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import (
+    accounts,
+    disk,
+    dpkg,
+    listeners,
+    locks,
+    paths,
+    platform,
+    problems,
+    units,
+)
+
+NAMES = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS = {
+    "packages": NAMES,
+    "units": NAMES,
+    "paths": NAMES,
+    "directories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "str", "required": True},
+            "owner": {"type": "str"},
+            "group": {"type": "str"},
+            "mode": {"type": "str"},
+        },
+    },
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "port": {"type": "int", "required": True},
+            "unit": {"type": "str"},
+            "address": {"type": "str", "default": "0.0.0.0"},
+            "setting": {"type": "str"},
+        },
+    },
+    "users": NAMES,
+    "kernel_modules": NAMES,
+    "free": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "str", "required": True},
+            "mib": {"type": "int", "default": 0},
+            "setting": {"type": "str"},
+            "reason": {"type": "str"},
+        },
+    },
+    "systemd": {"type": "bool", "default": True},
+}
+SYSTEMD = "/run/systemd/system"
+
+
+def ask_units(module, names):
+    """What systemd says of the units: one call, and none when there is nothing to ask or nobody to answer."""
+    if not names or not os.path.isdir(SYSTEMD):
+        return units.parse("", names)
+    code, out, err = module.run_command(units.question(names), environ_update={"SYSTEMD_COLORS": "0"})
+    if code:
+        module.fail_json(msg="systemctl show says of %s: %s. Look at `systemctl status`." % (", ".join(names), err.strip() or out.strip()))
+    return units.parse(out, names)
+
+
+def ask_virtualization(module):
+    """Word of systemd-detect-virt; 'unknown' where it is missing."""
+    program = module.get_bin_path("systemd-detect-virt")
+    if not program:
+        return "unknown"
+    unused, out, unused = module.run_command([program])
+    return out.strip() or "unknown"
+
+
+def look(module):
+    """All that the module returns, and `systemd`."""
+    wish = module.params
+    known = dpkg.read_status()
+    virtualization = ask_virtualization(module)
+    return dict(
+        platform.look(),
+        systemd=os.path.isdir(SYSTEMD),
+        virtualization=virtualization,
+        container=platform.is_container(virtualization),
+        packages=dpkg.select(known, wish["packages"]),
+        broken_packages=dpkg.broken(known),
+        apt_lock=locks.apt_lock(),
+        units=ask_units(module, wish["units"]),
+        paths={path: paths.look(path) for path in wish["paths"]},
+        directories=[folder for folder in wish["directories"] if not paths.as_wished(folder)],
+        ports={str(one["port"]): listeners.listening(one["port"]) for one in wish["ports"]},
+        users={name: accounts.look(name) for name in wish["users"]},
+        kernel_modules={name: os.path.isdir("/sys/module/" + name.replace("-", "_")) for name in wish["kernel_modules"]},
+        free={one["path"]: disk.free_mib(one["path"]) for one in wish["free"]},
+    )
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    found = problems.of_input(module.params)
+    if not found:
+        seen = look(module)
+        found = problems.all_of(module.params, seen)
+    if found:
+        module.fail_json(msg="\n".join(found), problems=found)
+    del seen["systemd"]
+    module.exit_json(changed=False, **seen)
+
+
+if __name__ == "__main__":
+    main()
