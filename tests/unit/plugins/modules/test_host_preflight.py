@@ -1,0 +1,59 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module on the machine that runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.mlinfra.hosts.plugins.modules import host_preflight as module
+
+
+@pytest.fixture
+def preflight(capsys):
+    def answer(**options):
+        with patch_module_args({"systemd": False, **options}), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+    return answer
+
+
+def test_without_options_the_platform_is_read(preflight):
+    answer = preflight()
+    assert answer["changed"] is False and answer["packages"] == answer["units"] == answer["ports"] == {}
+    assert answer["container"] is (answer["virtualization"] in module.platform.CONTAINERS)
+
+
+def test_every_returned_value_is_documented(preflight):
+    documented = yaml.safe_load(module.RETURN)
+    assert set(documented) == set(preflight()) - {"changed", "invocation"}
+
+
+def test_all_kinds_at_once(preflight, tmp_path):
+    answer = preflight(
+        packages=["no-such-package"], units=["no-such.service"], paths=[str(tmp_path)], users=["root"], kernel_modules=["no-such-module"],
+        free=[{"path": str(tmp_path)}], directories=[{"path": str(tmp_path / "missing")}],
+    )  # fmt: skip
+    assert answer["packages"]["no-such-package"]["status"] == "not-installed" and not answer["units"]["no-such.service"]["exists"]
+    assert answer["paths"][str(tmp_path)]["kind"] == "directory" and answer["users"]["root"]["uid"] == 0
+    assert answer["kernel_modules"] == {"no-such-module": False} and answer["free"][str(tmp_path)] > 0
+    assert [folder["path"] for folder in answer["directories"]] == [str(tmp_path / "missing")]
+
+
+def test_all_that_is_wrong_is_told_at_once(preflight, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        answer = preflight(ports=[{"port": port, "unit": "x.service"}], free=[{"path": str(tmp_path), "mib": 10**9}])
+    assert answer["failed"] and len(answer["problems"]) == 2 and f"(pid {os.getpid()}" in answer["msg"]
+
+
+def test_bad_values_are_refused_before_the_host_is_read(preflight, monkeypatch):
+    monkeypatch.setattr(module, "look", None)
+    assert preflight(paths=["relative"])["msg"] == "relative is no absolute path. Begin it with a slash."
