@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes both repositories below /srv/www and serves them on port 8080; /srv/apt-repository.json says what there is.
+
+usage: make.py   (root; once: serve.yml guards it)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import deb
+import driver
+import index
+import toolkit
+
+ROOT = Path("/srv/www")
+CUDA = ROOT / "nvidia/compute/cuda/repos"
+TOOLKIT = ROOT / "nvidia-container"
+# Each distribution's public key has a name of its own.
+KEYS = {"debian12": "3bf863cc.pub", "debian13": "8793F200.pub"}
+
+
+def cuda(key: index.Key, work: Path) -> None:
+    """compute/cuda/repos/<distribution>/x86_64/, a flat repository each."""
+    built = [(package, deb.write(package, work)) for version in driver.VERSIONS for package in driver.packages(version)]
+    for distribution, public in KEYS.items():
+        folder = CUDA / distribution / "x86_64"
+        folder.mkdir(parents=True)
+        listed = [(package, index.link(path, folder)) for package, path in built]
+        keyring = driver.keyring(distribution, key.binary())
+        listed.append((keyring, deb.write(keyring, folder)))
+        index.write(folder, listed, key, {"Origin": "NVIDIA", "Label": "NVIDIA CUDA", "Architecture": "x86_64"})
+        (folder / public).write_bytes(key.armored())
+        (folder / "cuda-archive-keyring.gpg").write_bytes(key.binary())
+        (folder / f"cuda-{distribution}.pin").write_text(driver.pin_file())
+
+
+def container_toolkit(key: index.Key) -> None:
+    """gpgkey, and stable/deb/amd64/, a flat repository."""
+    folder = TOOLKIT / "stable/deb/amd64"
+    folder.mkdir(parents=True)
+    listed = [(package, deb.write(package, folder)) for version in toolkit.VERSIONS for package in toolkit.packages(version)]
+    index.write(folder, listed, key, {"Origin": "NVIDIA", "Label": "libnvidia-container", "Architecture": "amd64"})
+    (TOOLKIT / "gpgkey").write_bytes(key.armored())
+    source = "deb https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /\n"
+    (TOOLKIT / "stable/deb/nvidia-container-toolkit.list").write_text(source)
+
+
+def main() -> None:
+    ROOT.mkdir(parents=True, exist_ok=True)
+    for folder in (ROOT / "nvidia", TOOLKIT):
+        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir="/srv") as name:
+        work = Path(name)
+        cuda(index.Key(work / "cuda-key", "cudatools <nobody@example.org>"), work)
+        container_toolkit(index.Key(work / "toolkit-key", "toolkit <nobody@example.org>"))
+    serve = ["systemd-run", "--quiet", "--unit=apt-repository", "--property=Restart=on-failure"]
+    subprocess.run([*serve, "python3", "-m", "http.server", "--directory", str(ROOT), "8080"], check=True)
+    good = [version for version in driver.VERSIONS if version not in (driver.BROKEN_MODULES, driver.BROKEN_USER_SPACE)]
+    served = {
+        "driver": {"good": good, "broken_modules": driver.BROKEN_MODULES, "broken_user_space": driver.BROKEN_USER_SPACE},
+        "toolkit": {"good": [version for version in toolkit.VERSIONS if version != toolkit.BROKEN], "broken": toolkit.BROKEN},
+    }
+    Path("/srv/apt-repository.json").write_text(json.dumps(served) + "\n")
+
+
+if __name__ == "__main__":
+    main()
