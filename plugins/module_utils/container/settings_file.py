@@ -1,0 +1,64 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""One settings file on the host: read, kept aside before the first change, replaced in one step, put back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings import SettingsError
+
+# Next to the file: what it was before this collection changed it for the first time.
+ORIGINAL = ".mlinfra-original"
+
+
+class SettingsFile:
+    """The file behind `path` (a link is followed). text: its content, "" when it is not there."""
+
+    def __init__(self, path):
+        self.path = os.path.realpath(path)
+        self.exists = os.path.lexists(self.path)
+        self.text = ""
+        if self.exists:
+            try:
+                with open(self.path, encoding="utf-8") as file:
+                    self.text = file.read()
+            except UnicodeDecodeError as error:
+                raise SettingsError("%s is not UTF-8: %s at byte %d. Nothing was changed." % (path, error.reason, error.start)) from error
+            except IsADirectoryError as error:
+                raise SettingsError("%s is a folder: expected a file. Move it away." % path) from error
+
+    def draft(self, text):
+        """Path of a new file in the same folder with that text and the attributes that the file has, or shall have."""
+        os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=os.path.dirname(self.path), prefix=".mlinfra-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if self.exists:
+            there = os.stat(self.path)
+            shutil.copystat(self.path, draft)
+            os.utime(draft)
+            os.chown(draft, there.st_uid, there.st_gid)
+        else:
+            os.chmod(draft, 0o644)
+        return draft
+
+    def replace(self, text):
+        """Returns the path of the copy of the first original, when there is one."""
+        original = self.path + ORIGINAL
+        if self.exists and not os.path.exists(original):
+            shutil.copy2(self.path, original)
+            there = os.stat(self.path)
+            os.chown(original, there.st_uid, there.st_gid)
+        os.replace(self.draft(text), self.path)
+        return original if os.path.exists(original) else None
+
+    def restore(self):
+        """Put back what was read."""
+        if self.exists:
+            os.replace(self.draft(self.text), self.path)
+        elif os.path.exists(self.path):
+            os.unlink(self.path)

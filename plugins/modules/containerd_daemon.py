@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright (c) 2026 mlinfra.hosts contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: containerd_daemon
+short_description: Merge settings into containerd's config.toml, and make the daemon run with them
+version_added: 0.2.0
+description:
+  - Edits the file that is there line by line. Comments, order, unknown keys, owner and mode stay.
+    The file as it was before the first change is kept beside it, as C(config.toml.mlinfra-original).
+  - Refuses a file that is not TOML, and a result that C(containerd config dump) does not take, before anything is written.
+  - Starts and enables the daemon, and restarts it when its settings changed. Running containers go on over a restart.
+    A daemon that does not come back gets its former file again.
+  - Wants Python 3.11 or later on the host, whose standard library reads TOML.
+author:
+  - mlinfra.hosts contributors (@mlinfra)
+seealso:
+  - name: containerd's configuration file
+    description: The keys of config.toml.
+    link: https://github.com/containerd/containerd/blob/main/docs/man/containerd-config.toml.5.md
+extends_documentation_fragment:
+  - mlinfra.hosts.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Works where containerd is not installed yet; the settings are then not shown to it.
+  diff_mode:
+    support: full
+    details:
+      - Passwords in URLs are left out.
+  idempotent:
+    support: full
+options:
+  path:
+    description: The settings file.
+    type: path
+    default: /etc/containerd/config.toml
+  settings:
+    description:
+      - Settings as a merge patch (as RFC 7396 has it for JSON). Tables are merged, lists and values replace what was there,
+        null removes a key.
+    type: dict
+    default: {}
+  unit:
+    description: The daemon's systemd service.
+    type: str
+    default: containerd.service
+  restart:
+    description: Restart the daemon even when the settings are the same, because something else that it reads has changed.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Let Kubernetes' interface of containerd use cgroups as systemd has them
+  mlinfra.hosts.containerd_daemon:
+    settings:
+      plugins:
+        io.containerd.grpc.v1.cri:
+          containerd:
+            runtimes:
+              runc:
+                runtime_type: io.containerd.runc.v2
+                options: {SystemdCgroup: true}
+  become: true
+"""
+
+RETURN = r"""
+path:
+  description: The settings file.
+  returned: success
+  type: str
+  sample: /etc/containerd/config.toml
+changed_keys:
+  description: Top-level keys that changed, or would.
+  returned: success
+  type: list
+  elements: str
+  sample: [plugins]
+action:
+  description: What was done to the daemon, or would be.
+  returned: success
+  type: str
+  sample: restart
+original:
+  description: The copy of the file as it was before this module changed it for the first time; null when there was none to copy.
+  returned: success
+  type: str
+  sample: /etc/containerd/config.toml.mlinfra-original
+"""
+
+import os
+import shutil
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import settings, toml_settings, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import Service, ServiceError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import ORIGINAL, SettingsFile
+
+ARGUMENTS = {
+    "path": {"type": "path", "default": "/etc/containerd/config.toml"},
+    "settings": {"type": "dict", "default": {}},
+    "unit": {"type": "str", "default": "containerd.service"},
+    "restart": {"type": "bool", "default": False},
+}
+
+
+def refusal(module, path, text):
+    """Why the installed containerd does not take the text as its file; None when it does, or when none is installed."""
+    program = module.get_bin_path("containerd", False)
+    if not program:
+        return None
+    folder = tempfile.mkdtemp(prefix="mlinfra-")
+    try:
+        draft = os.path.join(folder, "config.toml")
+        with open(draft, "w", encoding="utf-8") as file:
+            file.write(text)
+        rc, _out, err = module.run_command([program, "--config", draft, "config", "dump"])
+        said = err.strip().splitlines()[-1].replace(draft, path) if err.strip() else "it gave no reason"
+        return (
+            "%s would not be taken by containerd: %s. Nothing was changed. Change container_runtime_containerd or the file." % (path, said)
+            if rc
+            else None
+        )
+    finally:
+        shutil.rmtree(folder)
+
+
+def work(module):
+    """The module's answer. Raises SettingsError and ServiceError."""
+    params, path = module.params, module.params["path"]
+    file, service = SettingsFile(path), Service(module, params["unit"])
+    before = toml_settings.parse(path, file.text)
+    patch = params["settings"]
+    if patch and not before:
+        patch = {"version": 2, **patch}
+    if patch.get("plugins") and (before or patch).get("version", 1) < 2:
+        raise settings.SettingsError(
+            "%s has the format version %s, in which plugins have other names: expected 2. Nothing was changed. "
+            "`containerd config migrate` prints it in the newer format." % (path, before.get("version", 1))
+        )
+    after = toml_settings.edited(path, file.text, patch)
+    keys = settings.changed_keys(before, toml_settings.parse(path, after))
+    text = after if keys else None
+    act = "start" if not service.running else "restart" if keys or params["restart"] or service.stale else "none"
+    problem = refusal(module, path, after) if act != "none" and after else None
+    if problem:
+        raise settings.SettingsError(problem)
+
+    original = file.path + ORIGINAL if os.path.exists(file.path + ORIGINAL) else None
+    if not module.check_mode:
+        original = transaction.take(file, text, service, lambda: service.tell(act) if act != "none" else None) or original
+    diff = {"before_header": path, "after_header": path, "before": file.text, "after": file.text if text is None else text}
+    return {
+        "changed": act != "none" or not service.enabled,
+        "path": path,
+        "changed_keys": keys,
+        "action": act,
+        "original": original,
+        "diff": {name: settings.without_passwords(value) for name, value in diff.items()},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        module.exit_json(**work(module))
+    except (settings.SettingsError, ServiceError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(
+            msg="%s cannot be read or written: %s. Is there room, and is the task run with become: true?" % (module.params["path"], error)
+        )
+
+
+if __name__ == "__main__":
+    main()
