@@ -1,0 +1,106 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs apt and dpkg so that nothing asks, nothing is read of the user's language, and a failure says why."""
+
+from __future__ import annotations
+
+import re
+
+ENVIRONMENT = {
+    "LC_ALL": "C",
+    "LANGUAGE": "",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    "UCF_FORCE_CONFFOLD": "1",
+}
+ALWAYS = ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=30", "-o", "APT::Keep-Downloaded-Packages=false"]
+ANSWERS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+PLANNED = re.compile(r"^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \(([^ )]+))?", re.MULTILINE)
+
+
+class Failed(Exception):
+    """A program ended badly. output: all that it said."""
+
+    def __init__(self, what, output):
+        super().__init__(what)
+        self.what = what
+        self.output = output
+
+
+class Apt:
+    """run: AnsibleModule.run_command; proxy: URL or empty; lock_timeout: seconds to wait for another apt."""
+
+    def __init__(self, run, proxy="", lock_timeout=300):
+        self.run = run
+        self.environment = dict(ENVIRONMENT)
+        if proxy:
+            self.environment.update(http_proxy=proxy, https_proxy=proxy)
+        self.options = [*ALWAYS, "-o", "DPkg::Lock::Timeout=%d" % lock_timeout]
+
+    def call(self, what, arguments, data=None):
+        """Output of a program, both streams. :raises Failed: it did not end well."""
+        code, out, err = self.run(arguments, environ_update=self.environment, data=data)
+        if code:
+            raise Failed(what, out + "\n" + err)
+        return out + err
+
+    def get(self, what, *arguments):
+        return self.call(what, ["apt-get", *self.options, *arguments])
+
+    def install(self, what, names):
+        """Install packages (name, name=version, name- to remove) without what they recommend."""
+        allowed = ["--allow-downgrades", "--allow-change-held-packages", "--no-install-recommends"]
+        return self.get(what, *ANSWERS, *allowed, "-y", "-q", "install", *names)
+
+    def simulate(self, names, options=()):
+        """[{action: install|remove, name, old, new}] of what install would do. :raises Failed: it cannot be done."""
+        allowed = ["--allow-downgrades", "--allow-change-held-packages", "--no-install-recommends"]
+        text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *allowed, "-s", "-q", "install", *names)
+        return planned(text)
+
+    def candidates(self, names):
+        """{name: version that apt would take, or None}."""
+        text = self.call("apt-cache policy", ["apt-cache", "policy", *names]) if names else ""
+        return dict(dict.fromkeys(names), **parse_policy(text))
+
+    def versions(self, names):
+        """{name: [versions that the sources offer]} (apt-cache madison)."""
+        return parse_madison(self.call("apt-cache madison", ["apt-cache", "madison", *names]))
+
+
+def parse_madison(text):
+    """Lines `name | version | source` -> {name: [versions]}."""
+    found = {}
+    for line in text.splitlines():
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) == 3:
+            found.setdefault(parts[0], []).append(parts[1])
+    return found
+
+
+def planned(text):
+    """Lines of `apt-get -s` -> the same as simulate."""
+    actions = {"Inst": "install", "Remv": "remove"}
+    return [
+        {"action": actions[kind], "name": name, "old": old or None, "new": new or None} for kind, name, old, new in PLANNED.findall(text)
+    ]
+
+
+def parse_policy(text):
+    """{name: candidate or None} of `apt-cache policy`."""
+    found, name = {}, None
+    for line in text.splitlines():
+        if line and not line[0].isspace() and line.endswith(":"):
+            name = line[:-1]
+        elif line.startswith("  Candidate: ") and name:
+            version = line.split(": ", 1)[1].strip()
+            found[name] = None if version == "(none)" else version
+    return found
+
+
+def reasons(output, most=6):
+    """What apt and dpkg themselves call wrong in their output; its last lines when they do not say."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("E: ", "Err:", "W: Failed to fetch", "dpkg: error", "Error!"))]
+    depends = [line for line in lines if re.search(r"(Depends|Conflicts|Breaks): .*but|but it is not (going to be )?install", line)]
+    return (told + depends)[:most] or lines[-most:]

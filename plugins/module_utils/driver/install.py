@@ -1,0 +1,138 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Carries out a plan for NVIDIA's driver as one change: complete, or undone with the reason."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+import time
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, plan, repository, state, transaction, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
+
+
+class Broken(Exception):
+    """What went wrong after the change had begun, as the user reads it."""
+
+
+class Install:
+    """wish: the module's options; seen: state.look(); decided: plan.decide(); picked: {name: version}; stage: stage.Stage or None."""
+
+    def __init__(self, wish, seen, decided, program):
+        self.wish, self.seen, self.decided, self.program = wish, seen, decided, program
+        self.began = time.time()
+        self.picked, self.pinning, self.preferences, self.key = {}, None, None, None
+        self.made_initrd = False
+        self.load_problem = ""
+
+    def carry_out(self):
+        """{driver, manifest, brought}. :raises Broken: with a message; the host is as before, or the message says what is not."""
+        before = set(glob.glob("/boot/initrd.img-*")) | set(glob.glob("/boot/initramfs-*.img"))
+        change = transaction.Transaction(self.program, transaction.lists_of(self.wish["repository"] or "none"))
+        try:
+            driver = self._forward(change, before)
+        except (apt.Failed, Broken, OSError) as error:
+            why = self._why(error)
+            done, left = change.undo()
+            if self.made_initrd:
+                self._initramfs(before)
+            raise Broken(message(why, done, left)) from error
+        return driver
+
+    def _forward(self, change, images):
+        for path, data in self.texts().items():
+            if path in self.decided["files_due"]:
+                change.write(path, data)
+        if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
+            self._refresh()
+        if self.decided["headers"]:
+            self.program.install("headers", self.decided["headers"])
+        if not self.decided["settled"]:
+            if self.pinning:
+                self.program.install("pinning", [self.pinning])
+            names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in self.wish["packages"]]
+            self.program.install("driver", names + ["%s-" % name for name in self.decided["remove"]])
+        packages = dpkg.read_status()
+        driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
+        mixed = plan.mixed(packages, driver)
+        if mixed:
+            raise Broken("the packages do not belong together: %s" % "; ".join(mixed))
+        self._build(driver)
+        change.hold(plan.holds_due(self.wish, packages, driver))
+        if state.NOUVEAU in self.decided["files_due"] and images:
+            self.made_initrd = True
+            self._initramfs(images)
+        written = plan.manifest(
+            self.wish, dpkg.read_status(), driver, self.kernels(driver), {path: state.digest(path) for path in state.FILES},
+            set(self.seen["manifest"].get("brought") or []) | set(change.brought()),
+        )  # fmt: skip
+        change.write(state.MANIFEST, manifest_text(written))
+        return written
+
+    def kernels(self, driver):
+        made = dkms.built(driver) if self.wish["kernel_modules"] else {}
+        return {kernel: made[kernel] for kernel in sorted(made, key=versions.kernel_key)}
+
+    def texts(self):
+        """{path: bytes} of the files of this wish."""
+        found = {state.NOUVEAU: state.NOUVEAU_TEXT.encode()}
+        if self.wish["source"] == "nvidia":
+            found[repository.SOURCE] = repository.source_text(self.wish["repository"]).encode()
+            found[repository.KEYRING] = self.key
+            found[repository.PREFERENCES] = (self.preferences or "").encode()
+        return found
+
+    def _refresh(self):
+        """The lists of the one new source; those of the others stay as they are."""
+        path = self.decided["listed"][0] if self.decided["listed"] else repository.SOURCE
+        options = ["-o", "Dir::Etc::SourceList=%s" % path, "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0"]
+        self.program.get("lists", *options, "-q", "update")
+
+    def _build(self, driver):
+        for kernel in plan.builds_due(self.decided, driver, dkms.built(driver) if self.wish["kernel_modules"] else {}):
+            for name in dkms.sources(driver):
+                self.program.call("build", ["dkms", "install", "-m", name, "-v", driver, "-k", kernel])
+            if kernel not in dkms.built(driver):
+                raise Broken("DKMS has nothing of driver %s for kernel %s, although it did not fail (see `dkms status`)" % (driver, kernel))
+
+    def _initramfs(self, images):
+        """Made anew where there is one, so that nouveau is not loaded from it."""
+        if shutil.which("update-initramfs", path="/usr/sbin:/sbin:/usr/bin:/bin"):
+            for image in sorted(images):
+                if os.path.exists(image):
+                    self.program.call("update-initramfs", ["update-initramfs", "-u", "-k", os.path.basename(image)[len("initrd.img-") :]])
+        elif shutil.which("dracut", path="/usr/sbin:/sbin:/usr/bin:/bin"):
+            self.program.call("dracut", ["dracut", "--regenerate-all", "--force"])
+
+    def _why(self, error):
+        """Which driver, which kernel, and the lines that tell why."""
+        output = error.output if isinstance(error, apt.Failed) else str(error)
+        log = dkms.newest_log(self.began - 1)
+        known = dkms.failed(log, output)
+        wished = known["driver"] or ", ".join(sorted({versions.upstream(one) for one in self.picked.values() if one})) or "of this source"
+        if log or known["kernel"]:
+            return {
+                "what": "The kernel modules of driver %s do not build for kernel %s" % (wished, known["kernel"] or "(not told)"),
+                "lines": dkms.excerpt(log or output),
+                "next": "Choose another driver (nvidia_driver_source, nvidia_driver_branch, nvidia_driver_version, nvidia_driver_flavor), or boot "
+                "a kernel that it builds for (nvidia_driver_kernels).",
+            }
+        if isinstance(error, apt.Failed):
+            what = "Driver %s could not be installed (step: %s)" % (wished, error.what)
+            return {"what": what, "lines": apt.reasons(output), "next": "Choose another nvidia_driver_version, or mend the package source."}
+        return {"what": "Driver %s could not be set up" % wished, "lines": [str(error)], "next": "Mend that, then run this again."}
+
+
+def message(why, done, left):
+    """The failure as the user reads it."""
+    state_now = "The host is as it was before (%s)." % (", ".join(done) or "no package had changed")
+    if left:
+        state_now = "NOT all could be undone: %s. Mend this by hand before the next run." % "; ".join(left)
+    return "%s:\n%s\n%s %s" % (why["what"], "\n".join("  " + line for line in why["lines"]), state_now, why["next"])
+
+
+def manifest_text(written):
+    return (json.dumps(written, indent=2, sort_keys=True) + "\n").encode()

@@ -1,0 +1,140 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Decides what has to change on a host for the wished driver: pure functions over the module's options and state.look()."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import architectures, dkms, repository, state, versions
+
+# Libraries and programs of which two versions on one host mean a broken one ("Driver/library version mismatch").
+CORE = (
+    "nvidia-driver-cuda", "nvidia-smi", "libcuda1", "libnvidia-ml1", "libnvidia-ptxjitcompiler1", "libnvidia-nvvm4", "libnvidia-cfg1",
+    "nvidia-driver", "nvidia-driver-bin", "nvidia-driver-libs", "nvidia-alternative", "firmware-nvidia-gsp", "nvidia-kernel-dkms",
+    "nvidia-kernel-open-dkms", "nvidia-open-kernel-dkms",
+)  # fmt: skip
+
+
+def input_problems(wish):
+    """Messages about values that no host could make true."""
+    found = []
+    exact, branch = wish["version"], wish["branch"]
+    if exact and not versions.is_driver(exact):
+        expected = "expected a driver's number, as in 580.95.05. Leave it empty for the newest of a branch."
+        found.append("nvidia_driver_version is %r: %s" % (exact, expected))
+    elif exact and branch and int(exact.split(".")[0]) != branch:
+        found.append(
+            "nvidia_driver_version is %s: that is not of nvidia_driver_branch %d. Set the branch to %s, or choose another version."
+            % (exact, branch, exact.split(".")[0])
+        )
+    if branch is not None and not 100 <= branch <= 999:
+        found.append("nvidia_driver_branch is %d: expected the number before the first point of a version, as in 580." % branch)
+    if wish["source"] == "nvidia" and branch is None and not exact:
+        found.append("nvidia_driver_branch is empty: nvidia_driver_source nvidia wants a branch, as in 580, or nvidia_driver_version.")
+    return found
+
+
+def wished_branch(wish):
+    """The driver branch that is asked for, None where the distribution decides."""
+    if wish["branch"]:
+        return wish["branch"]
+    return int(wish["version"].split(".")[0]) if versions.is_driver(wish["version"]) else None
+
+
+def fits(wish, version):
+    """Whether a package's version is of the wished driver."""
+    return bool(version) and versions.fits(version, wish["branch"], wish["version"])
+
+
+def decide(wish, seen):
+    """{problems, missing, remove, kernels, headers, own_source, files_due, driver} — what is to be done before a repository was asked."""
+    problems = input_problems(wish)
+    if not problems:
+        problems += architectures.problems(wish["architectures"], wish["flavor"], wished_branch(wish), wish["kernel_modules"])
+    have = {name: state.installed(seen["packages"], name) for name in wish["packages"]}
+    drivers = {versions.upstream(version) for version in have.values() if version}
+    settled = all(fits(wish, version) for version in have.values()) and len(drivers) == 1
+    remove = [name for name in wish["packages_absent"] if (seen["packages"].get(name) or {}).get("version")]
+    kernels, headers = [], []
+    if wish["kernel_modules"]:
+        kernels, told = dkms.resolve(wish["kernels"], seen["running"], seen["installed_kernels"], seen["header_kernels"])
+        problems += told
+        headers = [wish["headers"].replace("KERNEL", kernel) for kernel in kernels if kernel not in seen["header_kernels"]]
+    listed = []
+    if wish["source"] == "nvidia":
+        listed = [path for path, text in sorted(seen["sources"].items()) if repository.names_source(text, wish["repository"])]
+    return {
+        "problems": problems,
+        "settled": settled and not remove,
+        "driver": drivers.pop() if settled else None,
+        "remove": remove,
+        "kernels": kernels,
+        "headers": headers,
+        "listed": listed,
+        "files_due": files_due(wish, seen, listed),
+    }
+
+
+def files_due(wish, seen, listed):
+    """Paths that are not as wished. What only the repository can tell (its key, its pins) is as an earlier run left it, or due."""
+    due = []
+    if wish["kernel_modules"] and seen["files"][state.NOUVEAU] != sha256(state.NOUVEAU_TEXT):
+        due.append(state.NOUVEAU)
+    if wish["source"] != "nvidia":
+        return due
+    if not listed:
+        if seen["files"][repository.SOURCE] != sha256(repository.source_text(wish["repository"])):
+            due.append(repository.SOURCE)
+        if not seen["files"][repository.KEYRING]:
+            due.append(repository.KEYRING)
+    written = (seen["manifest"].get("files") or {}).get(repository.PREFERENCES)
+    if not written or seen["files"][repository.PREFERENCES] != written:
+        due.append(repository.PREFERENCES)
+    return due
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def builds_due(plan, driver, made):
+    """Kernels that the driver is not built for. made: see dkms.built."""
+    return [kernel for kernel in plan["kernels"] if kernel not in made] if driver else list(plan["kernels"])
+
+
+def holds_due(wish, packages, driver):
+    """Driver packages that an upgrade could still move."""
+    if not wish["hold"] or not driver:
+        return []
+    return [name for name in state.driver_packages(packages, driver) if not packages[name]["held"]]
+
+
+def mixed(packages, driver):
+    """Messages about core packages that are of another version than the driver."""
+    found = []
+    for name in CORE:
+        version = state.installed(packages, name)
+        if version and versions.upstream(version) != driver:
+            found.append("%s is %s, and the driver is %s" % (name, version, driver))
+    return found
+
+
+def manifest(wish, packages, driver, kernels, files, brought):
+    """What is written on the host about its driver. kernels: {release: [module files]}; files: {path: SHA-256}."""
+    owned = state.driver_packages(packages, driver)
+    return {
+        "schema": 1,
+        "driver": driver,
+        "source": wish["source"],
+        "repository": wish["repository"] if wish["source"] == "nvidia" else None,
+        "branch": wish["branch"],
+        "version": wish["version"] or None,
+        "flavor": wish["flavor"] if wish["kernel_modules"] else None,
+        "kernel_modules": wish["kernel_modules"],
+        "kernels": kernels,
+        "packages": owned,
+        "held": sorted(name for name in owned if packages[name]["held"]),
+        "brought": sorted(set(brought)),
+        "files": {path: value for path, value in sorted(files.items()) if value},
+    }

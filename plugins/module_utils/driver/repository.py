@@ -1,0 +1,107 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What NVIDIA's apt repository offers, and the files that make it known to a host. Formats: deb822(5), apt_preferences(5)."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
+
+KEYRING = "/etc/apt/keyrings/mlinfra-nvidia.gpg"
+SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia.sources"
+PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia"
+# As NVIDIA's own cuda-<distribution>.pin has it.
+REPOSITORY_PRIORITY = 600
+# Above the 1001 of the repository's own pinning packages, which may know the branch only.
+VERSION_PRIORITY = 1002
+FIELD = re.compile(r"^(Package|Version|Origin|Label|Source): *(.*)$", re.MULTILINE)
+
+
+def offered(text):
+    """Text of a Packages file -> {name: [versions]}."""
+    found = {}
+    name = None
+    for match in FIELD.finditer(text):
+        if match.group(1) == "Package":
+            name = match.group(2)
+        elif match.group(1) == "Version" and name:
+            found.setdefault(name, []).append(match.group(2))
+    return found
+
+
+def release_of(text):
+    """{Origin, Label} of a Release file, as far as it says."""
+    return {match.group(1): match.group(2).strip() for match in FIELD.finditer(text) if match.group(1) in ("Origin", "Label")}
+
+
+def chosen(available, names, branch, exact, source="nvidia"):
+    """({name: version}, [messages]): the newest driver that fits and that all of ``names`` are there of. available: see offered."""
+    fitting = {name: [one for one in available.get(name, []) if versions.fits(one, branch, exact)] for name in names}
+    common = set.intersection(*({versions.upstream(one) for one in fitting[name]} for name in names))
+    if not common:
+        return {}, unavailable(available, fitting, branch, exact, source)
+    driver = versions.newest(common)
+    return {name: versions.newest([one for one in fitting[name] if versions.upstream(one) == driver]) for name in names}, []
+
+
+def unavailable(available, fitting, branch, exact, source):
+    """Messages about packages that are not there as wished."""
+    where = "NVIDIA's repository" if source == "nvidia" else "the distribution's sources"
+    help_ = {
+        "nvidia": "Choose one that it has, or another nvidia_driver_source.",
+        "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these components to the host's sources, "
+        "or choose another nvidia_driver_source.",
+    }[source]
+    wishes = (("version", exact), ("branch", branch), ("source", source))
+    setting = next("nvidia_driver_%s is %s" % wish for wish in wishes if wish[1])
+    found = []
+    for name, there in fitting.items():
+        if there:
+            continue
+        has = sorted({versions.upstream(one) for one in available.get(name, [])}, key=versions.kernel_key)
+        found.append("%s: %s has no such %s (it has: %s). %s" % (setting, where, name, ", ".join(has) or "none", help_))
+    return found or ["%s: %s has no version that all of %s are there of. %s" % (setting, where, ", ".join(fitting), help_)]
+
+
+def pinning(available, branch, exact):
+    """Name of the repository's own package that pins the driver, the one for the exact version first; None where there is none."""
+    names = ["nvidia-driver-pinning-%s" % part for part in (exact, branch) if part]
+    return next((name for name in names if name in available), None)
+
+
+def one_driver(available, exact):
+    """{name: version} of every package that the repository has for driver ``exact``."""
+    found = {}
+    for name, there in available.items():
+        version = versions.newest([one for one in there if versions.upstream(one) == exact])
+        if version:
+            found[name] = version
+    return found
+
+
+def source_text(url):
+    """A flat repository, as NVIDIA's are."""
+    return "# Written by role mlinfra.hosts.nvidia_driver.\nTypes: deb\nURIs: %s\nSuites: /\nSigned-By: %s\n" % (url, KEYRING)
+
+
+def preferences_text(release, pins):
+    """The repository before the distribution's packages of the same names, and each of ``pins`` ({name: version}) at its version."""
+    named = [(letter, release.get(field)) for letter, field in (("o", "Origin"), ("l", "Label"))]
+    parts = ",".join("%s=%s" % (letter, value) for letter, value in named if value)
+    stanzas = ["# Written by role mlinfra.hosts.nvidia_driver.\n"]
+    if parts:
+        stanzas.append("Package: *\nPin: release %s\nPin-Priority: %d\n" % (parts, REPOSITORY_PRIORITY))
+    by_version = {}
+    for name in sorted(pins):
+        by_version.setdefault(pins[name], []).append(name)
+    for version in sorted(by_version):
+        stanzas.append("Package: %s\nPin: version %s\nPin-Priority: %d\n" % (" ".join(by_version[version]), version, VERSION_PRIORITY))
+    return "\n".join(stanzas)
+
+
+def names_source(text, url):
+    """Whether the text of a sources file, one-line or deb822, has this repository already, not commented out."""
+    plain = re.escape(url.rstrip("/"))
+    pattern = r"^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*(?:\S+\s+)*)%s/?(?:\s|$)" % plain
+    return bool(re.search(pattern, text, re.MULTILINE | re.IGNORECASE))

@@ -1,0 +1,166 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Changes packages and files of a host, and can put all of it back as it was before."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, state
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
+
+EXTENDED = "/var/lib/apt/extended_states"
+ARCHIVES = "/var/cache/apt/archives"
+# dkms and the packages' scripts leave files there that no package owns.
+GROWING = (dkms.TREE, dkms.MODULES, "/var/lib/mlinfra", "/etc/apt/keyrings", "/boot")
+
+
+def snapshot():
+    """{name: {version, status, held}} of every package that is not wholly absent."""
+    return {name: one for name, one in dpkg.read_status().items() if ":" not in name and one["status"] != "not-installed"}
+
+
+def difference(before, after):
+    """{new: [names], changed: {name: old version}, gone: {name: old version}, revived: [names]} between two snapshots.
+
+    revived: of these only settings had been left.
+    """
+    versions = {name: one["version"] for name, one in before.items() if one["version"]}
+    return {
+        "revived": sorted(name for name, one in after.items() if one["version"] and name in before and name not in versions),
+        "new": sorted(name for name in after if name not in before),
+        "changed": {name: old for name, old in sorted(versions.items()) if name in after and after[name]["version"] not in (old, None)},
+        "gone": {name: old for name, old in sorted(versions.items()) if name not in after or after[name]["version"] is None},
+    }
+
+
+class Transaction:
+    """Everything goes through write() and program(); undo() puts it all back. lists: how the new apt lists' names begin."""
+
+    def __init__(self, program, lists):
+        self.program = program
+        self.pattern = os.path.join(state.LISTS, lists + "*")
+        self.before = snapshot()
+        self.files = {}
+        self.growing = {top: set(listing(top)) for top in GROWING}
+        self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
+        self.lists = set(glob.glob(self.pattern))
+        self.keep(EXTENDED)
+
+    def keep(self, path):
+        """Remember a file's bytes (None: it is not there) and mode, once."""
+        if path not in self.files:
+            self.files[path] = (open_bytes(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else None)
+
+    def write(self, path, data):
+        """Write a root-owned, readable file in one step; None removes it."""
+        self.keep(path)
+        put(path, data, 0o644)
+
+    def brought(self):
+        """Packages that this transaction has put on the host, sorted."""
+        return difference(self.before, snapshot())["new"]
+
+    def hold(self, names):
+        select(self.program, dict.fromkeys(names, "hold"))
+
+    def undo(self):
+        """Put everything back. Returns (what was done, in words; what could not be, in words)."""
+        done, left = [], []
+        for path, (data, mode) in self.files.items():
+            if path != EXTENDED:
+                put(path, data, mode)
+        moved = difference(self.before, snapshot())
+        if moved["new"]:
+            self._attempt(left, "purge", ["dpkg", "--purge", "--force-depends", "--force-remove-reinstreq", "--force-hold", *moved["new"]])
+            done.append("%d packages purged" % len(moved["new"]))
+        if moved["revived"]:
+            self._attempt(left, "remove", ["dpkg", "--remove", "--force-depends", "--force-remove-reinstreq", *moved["revived"]])
+            done.append("%d packages removed" % len(moved["revived"]))
+        back = dict(moved["changed"], **moved["gone"])
+        if back:
+            self._restore(back, done, left)
+        self._attempt(left, "configure", ["dpkg", "--configure", "-a", "--force-confold"])
+        selections = {name: "hold" if one["held"] else "install" for name, one in self.before.items() if one["version"]}
+        now = snapshot()
+        changed = {name: how for name, how in selections.items() if name in now and now[name]["held"] != (how == "hold")}
+        if changed:
+            select(self.program, changed)
+        put(EXTENDED, *self.files[EXTENDED])
+        self._sweep()
+        rest = difference(self.before, snapshot())
+        left += ["%s is still there" % name for name in rest["new"]]
+        left += ["%s is not %s any more" % (name, old) for name, old in dict(rest["changed"], **rest["gone"]).items()]
+        left += ["dpkg has not finished with %s" % name for name in dpkg.broken(dpkg.read_status())]
+        return done, left
+
+    def _restore(self, back, done, left):
+        names = ["%s=%s" % (name, version) for name, version in back.items()]
+        try:
+            self.program.install("restore", names)
+            done.append("%d packages set back to their version" % len(back))
+        except apt.Failed as error:
+            left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(apt.reasons(error.output))))
+
+    def _attempt(self, left, what, command):
+        try:
+            self.program.call(what, command)
+        except apt.Failed as error:
+            left.append("%s failed: %s" % (" ".join(command[:2]), "; ".join(apt.reasons(error.output))))
+
+    def _sweep(self):
+        """Remove what no package owns and was not there before: builds, keys, lists, downloads, folders that are empty now."""
+        for path in set(glob.glob(os.path.join(ARCHIVES, "*.deb"))) - self.downloads:
+            os.unlink(path)
+        for path in set(glob.glob(self.pattern)) - self.lists:
+            os.unlink(path)
+        for top, was in self.growing.items():
+            for path in set(listing(top)) - was:
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                elif os.path.lexists(path):
+                    os.unlink(path)
+            if not was and os.path.isdir(top) and not os.listdir(top):
+                os.rmdir(top)
+
+
+def listing(top):
+    """Paths at ``top`` and one level below."""
+    return [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+
+
+def open_bytes(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def put(path, data, mode):
+    """A file with these bytes, complete or as before; None: no file."""
+    if data is None:
+        if os.path.lexists(path):
+            os.unlink(path)
+        return
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    new = path + ".mlinfra-new"
+    with open(new, "wb") as file:
+        file.write(data)
+    os.chmod(new, mode or 0o644)
+    os.rename(new, path)
+
+
+def select(program, how):
+    """{name: hold|install} as dpkg's selections."""
+    if how:
+        text = "".join("%s %s\n" % pair for pair in sorted(how.items()))
+        program.call("dpkg --set-selections", ["dpkg", "--set-selections"], data=text)
+
+
+def lists_of(url):
+    """How the names of apt's lists of this repository begin (apt's URItoFileName)."""
+    return re.sub(r"^\w+://", "", url.rstrip("/")).replace("_", "%5f").replace("/", "_")

@@ -1,0 +1,333 @@
+#!/usr/bin/python
+# Copyright (c) 2026 mlinfra.hosts contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nvidia_driver
+short_description: Install NVIDIA's driver packages on a Debian-like host as one change that is undone when it fails
+version_added: 0.2.0
+description:
+  - Installs a driver from NVIDIA's repository or from the distribution, pinned and held, with its kernel modules built for the wished
+    kernels, or its user space alone. Role P(mlinfra.hosts.nvidia_driver#role) calls it.
+  - A repository is read into a folder of its own, and the installation is simulated, before anything is changed.
+  - When a step fails, as when DKMS cannot build the modules, every package and file that this change brought is removed again, versions,
+    holds and sources are set back, and the module fails with the reason.
+  - Wants root, apt and dpkg.
+author:
+  - mlinfra.hosts contributors (@mlinfra)
+extends_documentation_fragment: [mlinfra.hosts.attributes]
+attributes:
+  check_mode:
+    support: full
+    details: Reads the repository, but writes nothing outside of a temporary folder.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  source:
+    description: Where the packages come from.
+    type: str
+    choices: [nvidia, distribution]
+    default: nvidia
+  repository:
+    description: URL of the flat apt repository of NVIDIA for this distribution and architecture. Wanted with O(source=nvidia).
+    type: str
+  keyring:
+    description: URL of the package C(cuda-keyring), which holds the key that the repository is signed with. Wanted with O(source=nvidia).
+    type: str
+  keyring_sha256:
+    description: SHA-256 of that package. Without it the key is trusted as the server sends it.
+    type: str
+  branch:
+    description: Driver branch, as in V(580). The newest of it is installed once, and then stays.
+    type: int
+  version:
+    description: Exact driver version, as in V(580.95.05).
+    type: str
+  flavor:
+    description: Which kernel modules.
+    type: str
+    choices: [open, proprietary]
+    default: open
+  architectures:
+    description: Architectures of the host's GPUs, as in V(ampere), that O(flavor) and O(branch) are checked against. Unknown names pass.
+    type: list
+    elements: str
+    default: []
+  packages:
+    description: Packages that make up the driver. All of them must be of one driver version.
+    type: list
+    elements: str
+    required: true
+  packages_absent:
+    description: Packages that must not be there beside them, as those of the other flavor.
+    type: list
+    elements: str
+    default: []
+  kernel_modules:
+    description: Whether kernel modules belong to it. Without them nouveau is not blocked and no headers are wanted.
+    type: bool
+    default: true
+  kernels:
+    description:
+      - Kernels to build for. Releases, and the words V(running), V(newest-installed) and V(installed-headers), which stands for all
+        kernels whose headers are here.
+    type: list
+    elements: str
+    default: [running, newest-installed]
+  headers:
+    description: Name of the package with a kernel's headers, where V(KERNEL) stands for the kernel's release.
+    type: str
+    default: linux-headers-KERNEL
+  hold:
+    description: Hold the packages, so that no upgrade moves them.
+    type: bool
+    default: true
+  load:
+    description: Load the modules after a change when none is loaded yet.
+    type: bool
+    default: false
+  proxy:
+    description: HTTP proxy for downloads, as a URL.
+    type: str
+  lock_timeout:
+    description: Seconds to wait for another apt or dpkg.
+    type: int
+    default: 300
+"""
+
+EXAMPLES = r"""
+- name: Install the user space of Debian's driver
+  mlinfra.hosts.nvidia_driver:
+    source: distribution
+    packages: [nvidia-smi, libcuda1, libnvidia-ml1]
+    kernel_modules: false
+  become: true
+"""
+
+RETURN = r"""
+driver:
+  description: Version of the driver; in check mode, of the one that would be there. Null when no package list tells it yet.
+  returned: success
+  type: str
+  sample: 580.95.05
+kernels:
+  description: Kernels that the modules are wished for.
+  returned: success
+  type: list
+  elements: str
+  sample: [6.1.0-56-amd64]
+headers:
+  description: Header packages that had to be installed first.
+  returned: success
+  type: list
+  elements: str
+install:
+  description: Packages that had to be installed or moved, with what they depend on, as C(name=version) where that is known.
+  returned: success
+  type: list
+  elements: str
+remove:
+  description: Packages that had to go.
+  returned: success
+  type: list
+  elements: str
+files:
+  description: Files that had to be written.
+  returned: success
+  type: list
+  elements: str
+manifest:
+  description: What C(/var/lib/mlinfra/nvidia_driver.json) says now.
+  returned: success
+  type: dict
+load_problem:
+  description: Why the modules could not be loaded; empty when they could, or were not to be.
+  returned: success
+  type: str
+"""
+
+import shutil
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, install, plan, repository, stage, state, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
+
+ARGUMENTS = {
+    "source": {"type": "str", "choices": ["nvidia", "distribution"], "default": "nvidia"},
+    "repository": {"type": "str"},
+    "keyring": {"type": "str", "no_log": False},
+    "keyring_sha256": {"type": "str", "no_log": False},
+    "branch": {"type": "int"},
+    "version": {"type": "str"},
+    "flavor": {"type": "str", "choices": ["open", "proprietary"], "default": "open"},
+    "architectures": {"type": "list", "elements": "str", "default": []},
+    "packages": {"type": "list", "elements": "str", "required": True},
+    "packages_absent": {"type": "list", "elements": "str", "default": []},
+    "kernel_modules": {"type": "bool", "default": True},
+    "kernels": {"type": "list", "elements": "str", "default": ["running", "newest-installed"]},
+    "headers": {"type": "str", "default": "linux-headers-KERNEL"},
+    "hold": {"type": "bool", "default": True},
+    "load": {"type": "bool", "default": False},
+    "proxy": {"type": "str"},
+    "lock_timeout": {"type": "int", "default": 300},
+}
+MODULES = ("nvidia", "nvidia-uvm")
+
+
+class Refused(Exception):
+    """What is wished cannot be had, one message a problem; nothing was changed."""
+
+
+def prepare(job, folder):
+    """Choose the versions and simulate: what would be done, as apt says it. :raises Refused, stage.Unusable:"""
+    wish, decided = job.wish, job.decided
+    due = set(decided["files_due"]) - {state.NOUVEAU}
+    options, add = [], []
+    if wish["source"] == "nvidia" and (due or not decided["settled"]):
+        job.key = stage.fetch(wish["keyring"], wish["proxy"], job.program.run, wish["keyring_sha256"], folder)
+        staged = stage.Stage(job.program, wish["repository"], job.key, folder)
+        options = from_repository(job, staged)
+        add = [job.pinning] if job.pinning and not decided["settled"] else []
+    elif wish["source"] == "distribution" and not decided["settled"]:
+        if not job.seen["lists"]:
+            return None
+        job.picked, told = repository.chosen(
+            job.program.versions(wish["packages"]), wish["packages"], wish["branch"], wish["version"], wish["source"]
+        )
+        refuse(told)
+    if not (decided["headers"] or not decided["settled"]):
+        return []
+    refuse(headers_problems(job, options))
+    names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
+    names += ["%s-" % name for name in decided["remove"]]
+    try:
+        return job.program.simulate(names + add + decided["headers"], options)
+    except apt.Failed as error:
+        raise Refused(
+            "%s cannot be installed here: %s. Nothing was changed. Choose another nvidia_driver_version or nvidia_driver_flavor."
+            % (", ".join(names + decided["headers"]), "; ".join(apt.reasons(error.output)))
+        ) from error
+
+
+def from_repository(job, staged):
+    """Choose from NVIDIA's repository. Returns apt's options for a simulation with it."""
+    wish = job.wish
+    job.picked, told = repository.chosen(staged.available, wish["packages"], wish["branch"], wish["version"])
+    refuse(told)
+    driver = job.decided["driver"] or versions.upstream(job.picked[wish["packages"][0]])
+    job.pinning = repository.pinning(staged.available, wish["branch"], wish["version"])
+    pins = repository.one_driver(staged.available, driver)
+    pinned = job.pinning and job.pinning.endswith(wish["version"] or str(wish["branch"]))
+    job.preferences = repository.preferences_text(staged.release, {} if pinned else pins)
+    return staged.options(repository.preferences_text(staged.release, pins), add_source=not job.decided["listed"])
+
+
+def headers_problems(job, options):
+    """Messages about kernels whose headers no source has, when there are lists to know it by."""
+    wanted = job.decided["headers"]
+    if not wanted or not job.seen["lists"]:
+        return []
+    candidates = job.program.candidates(wanted)
+    return [
+        "%s has no candidate: DKMS cannot build the driver for kernel %s without its headers. Boot a kernel of this distribution, or name "
+        "the kernels to build for in nvidia_driver_kernels, or set nvidia_driver_kernel_modules to false where modules come from elsewhere."
+        % (name, kernel)
+        for name in wanted
+        for kernel in job.decided["kernels"]
+        if name == job.wish["headers"].replace("KERNEL", kernel) and not candidates[name]
+    ]
+
+
+def refuse(messages):
+    if messages:
+        raise Refused("\n".join(messages))
+
+
+def load(run):
+    """Load the modules. Returns why it failed, empty when it did not."""
+    for name in MODULES:
+        code, out, err = run(["modprobe", name])
+        if code:
+            return "modprobe %s: %s" % (name, (err or out).strip().replace("\n", "; "))
+    return ""
+
+
+def run(module, folder):
+    wish = dict(module.params, version=module.params["version"] or "", branch=module.params["branch"] or None)
+    seen = state.look()
+    decided = plan.decide(wish, seen)
+    refuse(decided["problems"])
+    program = apt.Apt(module.run_command, wish["proxy"], wish["lock_timeout"])
+    job = install.Install(wish, seen, decided, program)
+    made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
+    held = plan.holds_due(wish, seen["packages"], decided["driver"])
+    builds = plan.builds_due(decided, decided["driver"], made)
+    changed = bool(not decided["settled"] or decided["headers"] or decided["files_due"] or held or builds)
+    actions = prepare(job, folder) if changed else []
+    known = decided["driver"] or next((versions.upstream(one) for one in job.picked.values()), None)
+    manifest = seen["manifest"]
+    if decided["settled"] and not changed:
+        manifest = plan.manifest(wish, seen["packages"], known, job.kernels(known), seen["files"], seen["manifest"].get("brought") or [])
+        changed = manifest != seen["manifest"]
+    before = state.driver_packages(seen["packages"], decided["driver"] or seen["manifest"].get("driver") or "")
+    after = dict(before, **{one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
+    problem = ""
+    if changed and not module.check_mode:
+        manifest = job.carry_out()
+        known = manifest["driver"]
+        after = manifest["packages"]
+        problem = load(module.run_command) if wish["load"] and not seen["loaded"] else ""
+    return {
+        "changed": changed,
+        "driver": known,
+        "kernels": decided["kernels"],
+        "headers": decided["headers"],
+        "install": installs(wish, actions, decided),
+        "remove": sorted({one["name"] for one in actions or [] if one["action"] == "remove"} | set(decided["remove"])),
+        "files": decided["files_due"],
+        "manifest": manifest,
+        "load_problem": problem,
+        "diff": {"before": lines(before), "after": lines(after) + "".join("%s\n" % path for path in decided["files_due"])},
+    }
+
+
+def installs(wish, actions, decided):
+    """As in RETURN; without package lists only the names are known."""
+    if actions is None:
+        return list(wish["packages"])
+    return sorted("%s=%s" % (one["name"], one["new"]) for one in actions if one["action"] == "install")
+
+
+def lines(packages):
+    return "".join("%s %s\n" % pair for pair in sorted(packages.items()))
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("source", "nvidia", ("repository", "keyring"))],
+        supports_check_mode=True,
+    )
+    if not dpkg.read_status():
+        module.fail_json(msg="This host has no dpkg: drivers are installed on Debian and Ubuntu only. Leave it out of the play.")
+    folder = tempfile.mkdtemp(prefix="mlinfra-nvidia-")
+    try:
+        result = run(module, folder)
+    except (Refused, stage.Unusable, install.Broken) as error:
+        result = {"failed": True, "msg": str(error)}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if result.get("failed"):
+        module.fail_json(msg=result["msg"])
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
