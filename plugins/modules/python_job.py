@@ -36,6 +36,10 @@ options:
     description: The text of the script. It is seen in verbose output, so that secrets do not belong into it.
     type: str
     required: true
+  modules:
+    description: Texts of modules that the script imports, by file name as in V(client.py). They lie beside the script.
+    type: dict
+    default: {}
   input:
     description: What the script reads as JSON from standard input.
     type: dict
@@ -107,6 +111,7 @@ log:
 """
 
 import json
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -116,6 +121,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.job.report import Jo
 ARGUMENTS = {
     "interpreter": {"type": "path", "required": True},
     "script": {"type": "str", "required": True},
+    "modules": {"type": "dict", "default": {}},
     "input": {"type": "dict", "default": {}},
     "user": {"type": "str"},
     "environment": {"type": "dict", "default": {}},
@@ -124,6 +130,15 @@ ARGUMENTS = {
     "timeout": {"type": "int", "default": 300},
 }
 LOG_LINES = 40
+MODULE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\.py$")
+
+
+def files_of(params):
+    """{name: text} of the script's folder. Raises JobError for a module that could not be imported from it."""
+    for name in params["modules"]:
+        if not MODULE_NAME.match(name) or name == process.SCRIPT:
+            raise JobError("modules has %r: expected a file name as client.py, other than %s." % (name, process.SCRIPT))
+    return dict(params["modules"], **{process.SCRIPT: params["script"]})
 
 
 def secrets_of(paths):
@@ -164,7 +179,7 @@ def main():
         entry = process.account(params["user"])
         secrets = secrets_of(params["secret_files"])
         given = json.dumps(params["input"]).encode()
-        ended = process.run(params["interpreter"], params["script"], given, entry, params["environment"], params["timeout"])
+        ended = process.run(params["interpreter"], files_of(params), given, entry, params["environment"], params["timeout"])
         log = [line for line in ended.errors.splitlines() if line.strip()][-LOG_LINES:]
         seen = {"ran": True, "rc": ended.code, "seconds": round(ended.seconds, 3), "log": report.masked(log, secrets)}
         result = judge(ended, params["timeout"])

@@ -19,6 +19,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.job.report import Jo
 
 GRACE = 5  # seconds between asking a process group to end and ending it
 MOST_OUTPUT = 4 * 1024 * 1024  # bytes of each stream that are looked at, from its end
+SCRIPT = "script.py"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -47,7 +48,7 @@ def account(name):
 def environment(entry, folder, additions):
     """What the script sees: who it is, a folder for temporary files, the additions; nothing of who started it."""
     own = {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name, "PATH": PATH, "LANG": "C.UTF-8", "TMPDIR": folder}
-    return dict(own, PYTHONDONTWRITEBYTECODE="1", **{str(key): str(value) for key, value in additions.items()})
+    return dict(own, **{str(key): str(value) for key, value in additions.items()})
 
 
 def identity(entry):
@@ -75,9 +76,10 @@ def tail(file):
     return file.read().decode("utf-8", "replace")
 
 
-def run(interpreter, script, given, entry, additions, timeout):
-    """Run the script's text with the bytes `given` on standard input; returns Ended. Raises JobError when it cannot be started.
+def run(interpreter, files, given, entry, additions, timeout):
+    """Run script.py of `files` ({name: text}) with the bytes `given` on standard input; returns Ended.
 
+    Raises JobError when it cannot be started.
     Streams are files: a process that the script leaves behind cannot keep this one waiting, and ends with the script.
     """
     try:
@@ -85,18 +87,18 @@ def run(interpreter, script, given, entry, additions, timeout):
     except OSError as error:
         raise JobError("no temporary folder can be made: %s. Make room in %s." % (error.strerror or error, tempfile.gettempdir())) from None
     try:
-        path = os.path.join(folder, "script.py")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(script)
-        for owned in (path, folder):
-            os.chown(owned, entry.pw_uid, entry.pw_gid)
+        for name, text in files.items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chown(os.path.join(folder, name), entry.pw_uid, entry.pw_gid)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             stdin.write(given)
             stdin.seek(0)
             began = time.monotonic()
             try:
                 process = subprocess.Popen(
-                    [interpreter, path],
+                    [interpreter, os.path.join(folder, SCRIPT)],
                     stdin=stdin,
                     stdout=output,
                     stderr=errors,

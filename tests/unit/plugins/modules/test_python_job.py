@@ -52,11 +52,21 @@ def test_documented_options_are_the_arguments():
 
 def test_json_goes_in_and_comes_out(run):
     script = (
-        "import json, sys\nn = json.load(sys.stdin)['n']\nprint('noise')\nsys.stderr.write('told')\nprint(json.dumps([n + 1, 0.1 + 0.2]))"
+        "import json, sys\nn = json.load(sys.stdin)['n']\nprint('x')\nsys.stderr.write('told')\nprint(json.dumps([n + 1, 0.1 + 0.2]))"
     )
     answer = run(script, input={"n": 41})
     assert answer["result"] == [42, 0.30000000000000004]
     assert (answer["changed"], answer["ran"], answer["rc"], answer["log"]) == (True, True, 0, ["told"])
+
+
+def test_modules_lie_beside_the_script(run):
+    answer = run("import json, plum\nprint(json.dumps(plum.SIZE))", modules={"plum.py": "SIZE = 7"})
+    assert answer["result"] == 7
+
+
+@pytest.mark.parametrize("name", ["../plum.py", "script.py", "plum", "/tmp/plum.py"])
+def test_a_module_elsewhere_is_refused(run, name):
+    assert f"modules has {name!r}: expected a file name" in run("", modules={name: ""})["msg"]
 
 
 def test_check_mode_runs_nothing_and_says_so(run, tmp_path):
@@ -69,7 +79,7 @@ def test_environment_is_clean_but_for_the_additions(run, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "Pflaumenmus")
     seen = run("import json, os; print(json.dumps([dict(os.environ), os.getcwd(), sorted(os.listdir())]))", environment={"DEPTH": 3})
     variables, folder, files = seen["result"]
-    own = {"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "PYTHONDONTWRITEBYTECODE", "DEPTH"}
+    own = {"HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "DEPTH"}
     assert set(variables) - {"LC_CTYPE"} == own and variables["DEPTH"] == "3" and variables["TMPDIR"] == folder
     assert files == ["script.py"] and not os.path.exists(folder)
 
