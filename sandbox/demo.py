@@ -25,6 +25,9 @@ INVENTORY = "inventories/demo"
 STACK, ENVIRONMENT, ACCOUNT = "vision", "demo", "123456789012"
 STATE = Path("/var/lib/mlinfra-sandbox") / NAME
 KEY = STATE / "ssh" / "id_ed25519"
+REPORT = STATE / "verify.json"
+# What a play of `site` works on; the others work on hosts, which are real.
+EMULATED = ("Provision", "Find the hosts")
 
 
 @dataclass
@@ -62,15 +65,17 @@ def step(narrator: Narrator, phases: Phases, title: str, nature: str, command: l
     begun = time.monotonic()
     result = run_narrated(command, narrator, cwd=CHECKOUT)
     seconds = time.monotonic() - begun
-    if result.plays:
-        for name, took in result.plays:
-            phases.add(name, took, nature)
-    else:
-        phases.add(title, seconds, nature)
+    for name, took in result.plays or [(title, seconds)]:
+        phases.add(name, took, nature if len(result.plays) < 2 else nature_of(name))
+    narrator.say(f"   {title}: {seconds:.1f} s  [{nature}]")
     if result.returncode:
         narrator.say(f"\n{title} failed after {seconds:.0f} s (exit code {result.returncode}).")
         narrator.say("Next: `make sandbox-logs`; `make demo` goes on from here.")
         sys.exit(result.returncode)
+
+
+def nature_of(play: str) -> str:
+    return "emulated AWS" if play.startswith(EMULATED) else "real hosts"
 
 
 def made() -> dict:
@@ -110,11 +115,15 @@ def report(narrator: Narrator, phases: Phases, changed: bool) -> None:
     narrator.say(f"  {sum(row[1] for row in phases.rows):7.1f} s  in all; changed: {'yes' if changed else 'nothing'}")
     narrator.say(
         "\n== What was real\n"
-        "  real       systemd hosts (one a running instance), ssh, apt, node_exporter and its scrape, the plan, every playbook and module\n"
-        "  emulated   the AWS API (moto on this machine, mended by sandbox/aws/patches), IMDSv2\n"
-        "  simulated  GPUs: a PCI tree that shows the type's devices; no driver runs\n"
+        "  real       systemd hosts (one a running instance), ssh, apt, the packages of NVIDIA's user space, Docker and its containers,\n"
+        "             locked Python environments, MLflow, training and prediction, node_exporter, the plan, every playbook and module\n"
+        "  emulated   the AWS API (moto on this machine, mended by sandbox/aws/patches) with the artifacts' bucket; IMDSv2 with the\n"
+        "             role's credentials\n"
+        "  simulated  GPUs: a PCI tree that shows the type's devices; no kernel module is loaded\n"
         "  AWS contacted: no (fake keys; every endpoint that is not on this machine is refused)\n"
-        f"\nNext: `scripts/run python -m sandbox run -- ansible -i {INVENTORY} mlinfra_hosts -m ping` reaches the hosts;\n"
+        "  GPU: simulated, driver behaviour not proven\n"
+        f"\nNext: {REPORT} is the summary of the proof as JSON;\n"
+        f"`scripts/run python -m sandbox run -- ansible -i {INVENTORY} mlinfra_hosts -m ping` reaches the hosts;\n"
         "`make demo` again finds nothing to change; `make demo-down` removes all of it."
     )
 
@@ -125,7 +134,8 @@ def up(narrator: Narrator) -> None:
     make_key()
     os.environ["MLINFRA_SSH_KEY"] = str(KEY)
     step(narrator, phases, "Plan, before anything is written", "emulated AWS", playbook("plan"))
-    step(narrator, phases, "Site: provision, reach, configure, verify", "real hosts, emulated AWS", playbook("site"))
+    site = playbook("site", "-e", f"mlinfra_verify_report={REPORT}")
+    step(narrator, phases, "Site: provision, reach, configure, verify", "real hosts, emulated AWS", site)
     report(narrator, phases, narrator.changed)
 
 
