@@ -14,8 +14,8 @@ import re
 DAY = 24 * 3600
 FAILED = re.compile(r"^(?:E|W|Error|Warning): (?:Failed to fetch|Unable to fetch) (\S+)\s+(.*)$")
 # 'GPG error: URL suite InRelease: reason' and "The repository 'URL suite Release' is not signed."
-SIGNATURE = re.compile(r"^(?:E|W|Error|Warning): GPG error: (\S+ \S+) (?:InRelease|Release): (.*)$")
-REPOSITORY = re.compile(r"^(?:E|W|Error|Warning): The repository '(\S+ \S+) (?:InRelease|Release)' (.*)$")
+SIGNATURE = re.compile(r"^(?:E|W|Error|Warning): GPG error: (\S+(?: \S+)?) +(?:InRelease|Release): (.*)$")
+REPOSITORY = re.compile(r"^(?:E|W|Error|Warning): The repository '(\S+(?: \S+)?) +(?:InRelease|Release)' (.*)$")
 OTHER = re.compile(r"^(?:E|Error): (.*)$")
 SAYS_NOTHING = ("Some index files failed to download", "Problem executing scripts")
 
@@ -60,7 +60,7 @@ def failures(output):
             if not match:
                 continue
             if place is not None:
-                found.setdefault(place(match.group(1)).rstrip("/"), match.group(2).strip().rstrip("."))
+                found.setdefault(place(match.group(1)).rstrip("/."), match.group(2).strip().rstrip(".: "))
             elif not match.group(1).startswith(SAYS_NOTHING):
                 found.setdefault("", match.group(1).strip().rstrip("."))
             break

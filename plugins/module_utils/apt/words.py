@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import re
 
-LOCKED = re.compile(r"Could not get lock|is locked by another process|Unable to (?:acquire|lock)|status database lock")
+LOCKED = re.compile(r"Could not get lock|(?:is|was) locked by another process|Unable to (?:acquire|lock)|status database lock")
+
+# What surrounds the words of a package's own scripts in the output of dpkg and apt-get.
+NOISE = re.compile(
+    r"Setting up|Processing triggers|Errors were encountered|Reading |Building |dpkg: error processing|E: Sub-process|"
+    r"NOTE: This is only|apt-get needs root|Keep also in mind|so don't depend|Correcting dependencies|(?:Inst|Conf|Remv) |"
+    r"\d+ (?:upgraded|not fully)|After this operation|Need to get|\(Reading database"
+)
 
 
 def is_locked(output):
@@ -30,12 +37,13 @@ def locked(holder, timeout):
 def cannot_finish(names, output):
     """dpkg --configure -a or apt-get -f install failed and left these packages unfinished."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("Setting up", "Processing triggers", "Errors were encountered"))]
+    # Both commands say the same of a package that keeps failing, so each line counts once.
+    said = list(dict.fromkeys(line for line in lines if line not in names and not NOISE.match(line)))
     package = names[0] if names else "PACKAGE"
     return (
         "dpkg cannot finish %s, which was half installed before. It says: %s. "
         "Look at what its scripts want (dpkg --configure %s), or remove it (apt-get purge %s); then run this again."
-        % (", ".join(names) or "what was begun", " | ".join(said[-4:]) or "nothing", package, package)
+        % (", ".join(names) or "what was begun", " | ".join(said[:4]) or "nothing", package, package)
     )
 
 
