@@ -26,7 +26,7 @@ attributes:
   diff_mode:
     support: N/A
     details:
-      - Leaves nothing behind.
+      - Leaves nothing behind but O(record).
   idempotent:
     support: full
 options:
@@ -44,6 +44,11 @@ options:
     type: str
     choices: [cdi, runtime]
     default: cdi
+  record:
+    description:
+      - File in which a proof that was given is written down, and which a proof that fails removes. Its folder is made.
+      - A play can look for it, so that a host is proven again after a failure.
+    type: path
   timeout:
     description: Seconds that one step of it may take.
     type: int
@@ -91,6 +96,7 @@ gpus:
 """
 
 import hashlib
+import json
 import os
 import secrets
 import tempfile
@@ -104,6 +110,7 @@ ARGUMENTS = {
     "engine": {"type": "str", "choices": ["docker", "containerd"], "default": "docker"},
     "gpu": {"type": "bool", "default": False},
     "gpu_mode": {"type": "str", "choices": ["cdi", "runtime"], "default": "cdi"},
+    "record": {"type": "path"},
     "timeout": {"type": "int", "default": 120},
 }
 # Prints something that is not in the image: the digest of a file that is.
@@ -187,19 +194,39 @@ class Prover:
         return found
 
 
+def record(path, answer):
+    """Write down what was proven. Returns whether that is new."""
+    text = json.dumps({"engine": answer["engine"], "version": answer["version"], "gpus": answer["gpus"]}) + "\n"
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            if file.read() == text:
+                return False
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+def forget(path):
+    if path and os.path.exists(path):
+        os.unlink(path)
+
+
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     answer = {"changed": False, "engine": module.params["engine"], "version": None, "ok": None, "seconds": 0.0, "gpus": None}
     if module.check_mode:
         module.exit_json(**answer)
-    start = time.monotonic()
+    start, path = time.monotonic(), module.params["record"]
     try:
         answer.update(Prover(module).prove(), ok=True)
+        answer["changed"] = bool(path) and record(path, answer)
     except ProofError as error:
+        forget(path)
         hint = "Look at `journalctl -u %s`." % module.params["engine"]
         module.fail_json(msg="%s runs no container as it should: %s %s" % (module.params["engine"], error, hint))
     except OSError as error:
-        module.fail_json(msg="The image cannot be written: %s. Is there room in %s?" % (error, tempfile.gettempdir()))
+        module.fail_json(msg="The image or the record cannot be written: %s. Is there room in %s?" % (error, tempfile.gettempdir()))
     answer["seconds"] = round(time.monotonic() - start, 2)
     module.exit_json(**answer)
 
