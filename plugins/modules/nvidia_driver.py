@@ -110,6 +110,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+wanted:
+  description: Whether something had to be changed; the same as C(changed), for tasks that say themselves what counts as a change.
+  returned: success
+  type: bool
+wished:
+  description: The packages of the wish that had to be installed, as C(name=version) where the version is known. Empty when none had to.
+  returned: success
+  type: list
+  elements: str
 driver:
   description: Version of the driver; in check mode, of the one that would be there. Null when no package list tells it yet.
   returned: success
@@ -157,7 +166,6 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, install, plan, repository, stage, state, versions
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 
 ARGUMENTS = {
     "source": {"type": "str", "choices": ["nvidia", "distribution"], "default": "nvidia"},
@@ -175,7 +183,7 @@ ARGUMENTS = {
     "headers": {"type": "str", "default": "linux-headers-KERNEL"},
     "hold": {"type": "bool", "default": True},
     "load": {"type": "bool", "default": False},
-    "proxy": {"type": "str"},
+    "proxy": {"type": "str", "no_log": True},
     "lock_timeout": {"type": "int", "default": 300},
 }
 MODULES = ("nvidia", "nvidia-uvm")
@@ -204,16 +212,20 @@ def prepare(job, folder):
         refuse(told)
     if not (decided["headers"] or not decided["settled"]):
         return []
+    if not job.seen["lists"]:
+        return None
     refuse(headers_problems(job, options))
     names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
     names += ["%s-" % name for name in decided["remove"]]
     try:
-        return job.program.simulate(names + add + decided["headers"], options)
+        actions = job.program.simulate(names + add + decided["headers"], options)
     except apt.Failed as error:
         raise Refused(
             "%s cannot be installed here: %s. Nothing was changed. Choose another nvidia_driver_version or nvidia_driver_flavor."
             % (", ".join(names + decided["headers"]), "; ".join(apt.reasons(error.output)))
         ) from error
+    refuse(plan.foreign_holds(job.seen["packages"], actions, job.seen["manifest"].get("held") or []))
+    return actions
 
 
 def from_repository(job, staged):
@@ -286,6 +298,8 @@ def run(module, folder):
         problem = load(module.run_command) if wish["load"] and not seen["loaded"] else ""
     return {
         "changed": changed,
+        "wanted": changed,
+        "wished": [] if decided["settled"] else ["%s=%s" % (name, job.picked[name]) if job.picked else name for name in wish["packages"]],
         "driver": known,
         "kernels": decided["kernels"],
         "headers": decided["headers"],
@@ -301,7 +315,7 @@ def run(module, folder):
 def installs(wish, actions, decided):
     """As in RETURN; without package lists only the names are known."""
     if actions is None:
-        return list(wish["packages"])
+        return decided["headers"] + ([] if decided["settled"] else wish["packages"])
     return sorted("%s=%s" % (one["name"], one["new"]) for one in actions if one["action"] == "install")
 
 
@@ -315,7 +329,7 @@ def main():
         required_if=[("source", "nvidia", ("repository", "keyring"))],
         supports_check_mode=True,
     )
-    if not dpkg.read_status():
+    if not state.packages():
         module.fail_json(msg="This host has no dpkg: drivers are installed on Debian and Ubuntu only. Leave it out of the play.")
     folder = tempfile.mkdtemp(prefix="mlinfra-nvidia-")
     try:

@@ -15,6 +15,8 @@ ENVIRONMENT = {
 }
 ALWAYS = ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=30", "-o", "APT::Keep-Downloaded-Packages=false"]
 ANSWERS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+# The driver's own packages are held, and move together; that no other held package would move is checked in the simulation.
+ALLOWED = ["--allow-downgrades", "--allow-change-held-packages", "--ignore-hold", "--no-install-recommends"]
 PLANNED = re.compile(r"^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \(([^ )]+))?", re.MULTILINE)
 
 
@@ -49,13 +51,11 @@ class Apt:
 
     def install(self, what, names):
         """Install packages (name, name=version, name- to remove) without what they recommend."""
-        allowed = ["--allow-downgrades", "--allow-change-held-packages", "--no-install-recommends"]
-        return self.get(what, *ANSWERS, *allowed, "-y", "-q", "install", *names)
+        return self.get(what, *ANSWERS, *ALLOWED, "-y", "-q", "install", *names)
 
     def simulate(self, names, options=()):
         """[{action: install|remove, name, old, new}] of what install would do. :raises Failed: it cannot be done."""
-        allowed = ["--allow-downgrades", "--allow-change-held-packages", "--no-install-recommends"]
-        text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *allowed, "-s", "-q", "install", *names)
+        text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *ALLOWED, "-s", "-q", "install", *names)
         return planned(text)
 
     def candidates(self, names):

@@ -15,7 +15,9 @@ TREE = "/var/lib/dkms"
 MODULES = "/lib/modules"
 LOG_FOR = re.compile(r"make\.log for (\S+?)[-/](\d+\.[\d.]+) for kernel (\S+)")
 BAD_KERNEL = re.compile(r"(?:module build on|build of module[^\n]* for|Building for) kernel:? (\S+)|^Building for (\S+)$", re.MULTILINE)
-TELLING = re.compile(r"\berror\b|\*\*\*|undefined!|Error!", re.IGNORECASE)
+TELLING = re.compile(r"\berror: |\*\*\*|undefined!|Error!")
+# Commands as the build echoes them, which are longer than anything that it says itself.
+COMMAND = re.compile(r"^(#|-+$)|^.{300}")
 
 
 def kernels_with_headers(root=MODULES):
@@ -80,6 +82,6 @@ def failed(log, output):
 
 def excerpt(text, most=12):
     """The lines that tell why, the first ones of them, and the last lines."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not COMMAND.search(line)]
     telling = [line for line in lines[:-4] if TELLING.search(line)][: most - 4]
     return telling + lines[-4:]

@@ -11,7 +11,6 @@ import shutil
 import time
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, plan, repository, state, transaction, versions
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 
 
 class Broken(Exception):
@@ -55,7 +54,7 @@ class Install:
                 self.program.install("pinning", [self.pinning])
             names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in self.wish["packages"]]
             self.program.install("driver", names + ["%s-" % name for name in self.decided["remove"]])
-        packages = dpkg.read_status()
+        packages = self._without_old_driver()
         driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
         mixed = plan.mixed(packages, driver)
         if mixed:
@@ -66,11 +65,21 @@ class Install:
             self.made_initrd = True
             self._initramfs(images)
         written = plan.manifest(
-            self.wish, dpkg.read_status(), driver, self.kernels(driver), {path: state.digest(path) for path in state.FILES},
+            self.wish, state.packages(), driver, self.kernels(driver), {path: state.digest(path) for path in state.FILES},
             set(self.seen["manifest"].get("brought") or []) | set(change.brought()),
         )  # fmt: skip
         change.write(state.MANIFEST, manifest_text(written))
         return written
+
+    def _without_old_driver(self):
+        """What is installed now, after what an earlier run brought and no package of the new driver has replaced is gone."""
+        packages = state.packages()
+        driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
+        old, ours = self.seen["manifest"].get("driver"), self.seen["manifest"].get("brought") or []
+        stale = [name for name in state.driver_packages(packages, old) if name in ours] if old and old != driver else []
+        if stale:
+            self.program.get("remove the old driver", "--ignore-hold", "--allow-change-held-packages", "-y", "-q", "purge", *stale)
+        return state.packages() if stale else packages
 
     def kernels(self, driver):
         made = dkms.built(driver) if self.wish["kernel_modules"] else {}
@@ -117,8 +126,8 @@ class Install:
             return {
                 "what": "The kernel modules of driver %s do not build for kernel %s" % (wished, known["kernel"] or "(not told)"),
                 "lines": dkms.excerpt(log or output),
-                "next": "Choose another driver (nvidia_driver_source, nvidia_driver_branch, nvidia_driver_version, nvidia_driver_flavor), or boot "
-                "a kernel that it builds for (nvidia_driver_kernels).",
+                "next": "Choose another nvidia_driver_version, nvidia_driver_branch, nvidia_driver_flavor or nvidia_driver_source, or "
+                "boot a kernel that it builds for (nvidia_driver_kernels).",
             }
         if isinstance(error, apt.Failed):
             what = "Driver %s could not be installed (step: %s)" % (wished, error.what)

@@ -110,6 +110,16 @@ def holds_due(wish, packages, driver):
     return [name for name in state.driver_packages(packages, driver) if not packages[name]["held"]]
 
 
+def foreign_holds(packages, actions, own):
+    """Messages about packages that would move although somebody else holds them. own: names that an earlier run of ours held."""
+    return [
+        "%s is held at %s, and the driver would %s it. Nothing was changed. Release it (apt-mark unhold %s), or choose another driver."
+        % (one["name"], packages[one["name"]]["version"], "move" if one["action"] == "install" else "remove", one["name"])
+        for one in actions
+        if packages.get(one["name"], {}).get("held") and one["name"] not in own
+    ]
+
+
 def mixed(packages, driver):
     """Messages about core packages that are of another version than the driver."""
     found = []
@@ -135,6 +145,6 @@ def manifest(wish, packages, driver, kernels, files, brought):
         "kernels": kernels,
         "packages": owned,
         "held": sorted(name for name in owned if packages[name]["held"]),
-        "brought": sorted(set(brought)),
+        "brought": sorted(name for name in set(brought) if (packages.get(name) or {}).get("version")),
         "files": {path: value for path, value in sorted(files.items()) if value},
     }

@@ -27,7 +27,7 @@ LISTS = "/var/lib/apt/lists"
 def look():
     """{packages, files, manifest, sources, lists, running, installed_kernels, header_kernels, loaded} of this host."""
     return {
-        "packages": {name: one for name, one in dpkg.read_status().items() if ":" not in name},
+        "packages": packages(),
         "files": {path: digest(path) for path in FILES},
         "manifest": manifest(),
         "sources": {path: read(path) for path in source_files() if path != repository.SOURCE},
@@ -37,6 +37,11 @@ def look():
         "header_kernels": dkms.kernels_with_headers(),
         "loaded": os.path.isdir("/sys/module/nvidia"),
     }
+
+
+def packages():
+    """{name: {version, status, held, broken}} of what dpkg knows, one entry a name."""
+    return {name: one for name, one in dpkg.read_status().items() if ":" not in name}
 
 
 def source_files():
@@ -61,17 +66,17 @@ def manifest(path=MANIFEST):
     return found if isinstance(found, dict) else {}
 
 
-def installed(packages, name):
+def installed(known, name):
     """Version of a package that is wholly installed, else None."""
-    package = packages.get(name)
+    package = known.get(name)
     return package["version"] if package and package["status"] == "installed" and not package["broken"] else None
 
 
-def driver_packages(packages, driver):
+def driver_packages(known, driver):
     """{name: version} of every installed package of this driver: those that have its version."""
     return {
         name: package["version"]
-        for name, package in sorted(packages.items())
+        for name, package in sorted(known.items())
         if package["version"] and package["status"] == "installed" and versions.upstream(package["version"]) == driver
         and ("nvidia" in name or "cuda" in name) and "pinning" not in name
     }  # fmt: skip

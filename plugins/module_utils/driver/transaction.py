@@ -20,7 +20,7 @@ GROWING = (dkms.TREE, dkms.MODULES, "/var/lib/mlinfra", "/etc/apt/keyrings", "/b
 
 def snapshot():
     """{name: {version, status, held}} of every package that is not wholly absent."""
-    return {name: one for name, one in dpkg.read_status().items() if ":" not in name and one["status"] != "not-installed"}
+    return {name: one for name, one in state.packages().items() if one["status"] != "not-installed"}
 
 
 def difference(before, after):
@@ -94,7 +94,7 @@ class Transaction:
         rest = difference(self.before, snapshot())
         left += ["%s is still there" % name for name in rest["new"]]
         left += ["%s is not %s any more" % (name, old) for name, old in dict(rest["changed"], **rest["gone"]).items()]
-        left += ["dpkg has not finished with %s" % name for name in dpkg.broken(dpkg.read_status())]
+        left += ["dpkg has not finished with %s" % name for name in dpkg.broken(state.packages())]
         return done, left
 
     def _restore(self, back, done, left):
