@@ -9,6 +9,7 @@ import json
 import pkgutil
 import pwd
 import subprocess
+from urllib.parse import urlsplit
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow import credentials, prepare_script
 
@@ -71,12 +72,21 @@ def sentence(problem, given):
             said,
             "Create the bucket, and let the instance's role list, read and write it (aws_stack_buckets, aws_stack_identity.write).",
         )
-    where = given["database"]
-    if where.startswith("sqlite:"):
+    where = place(given["database"])
+    if where.startswith("/"):
         return "The database %s: %s. Look at the file, and at the folder's owner and free space." % (where, said)
     if problem["about"] == "schema":
         return "The database %s: %s. Use the MLflow that made it or a newer one, or restore a backup." % (where, said)
-    return "The database %s cannot be used: %s. Check mlflow_server_database and mlflow_server_database_url; the service is as it was." % (
+    return "The database %s cannot be used: %s. Check mlflow_server_database and mlflow_server_database_url. Nothing was changed." % (
         where,
         said,
     )
+
+
+def place(url):
+    """Where a database is, without user or password: the file of SQLite, else host, port and name."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return parts.path[1:]
+    host = parts.netloc.rpartition("@")[2]
+    return host + parts.path if host else "%s on the local socket" % parts.path.strip("/")

@@ -21,6 +21,11 @@ BUCKET = re.compile(r"^s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.
 DATABASE = re.compile(r"^(?:postgresql(?:\+psycopg2)?://|sqlite:////)\S+$")
 
 
+def with_driver(url):
+    """The URL with the driver that the environment has: which one SQLAlchemy takes by itself has changed (2.1: psycopg)."""
+    return re.sub(r"^postgresql://", "postgresql+psycopg2://", url)
+
+
 def quoted(value):
     """The value as one word of an EnvironmentFile."""
     return '"%s"' % re.sub(r'([\\"$`])', r"\\\1", value)
