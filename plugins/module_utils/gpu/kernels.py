@@ -26,7 +26,7 @@ OWN = ("vmlinuz", "modules.builtin")
 
 def order(release):
     """Sort key of kernel releases: numbers count as numbers."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.findall(r"\d+|[^\d.+~_-]+", release)]
+    return [(1, int(part), "") if re.match("[0-9]", part) else (0, 0, part) for part in re.findall(r"[0-9]+|[^0-9.+~_-]+", release)]
 
 
 def place(host):

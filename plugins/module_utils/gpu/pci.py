@@ -21,10 +21,7 @@ ADDRESS = re.compile(r"^[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]$")
 
 def number(text):
     """'0x10de\\n' -> 4318; None for what is no number."""
-    try:
-        return int(text.strip(), 16)
-    except ValueError:
-        return None
+    return int(text, 16) if re.match(r"^(0x)?[0-9a-fA-F]{1,6}\s*$", text) else None
 
 
 def parse_config(config):
