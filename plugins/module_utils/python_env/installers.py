@@ -1,0 +1,91 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What fills an environment: uv, and pip for uv's own."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, failures, installed, lock, state
+
+
+def with_pip(settings, found):
+    """An install function for build.make(): Python's own venv and pip."""
+
+    def install(folder, scratch, listed):
+        build.require_ensurepip(found)
+        environment = build.installer_environment(settings, scratch)
+        environment.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_CACHE_DIR="1", PIP_NO_INPUT="1", PIP_RETRIES="2")
+        if settings.index_url:
+            environment["PIP_INDEX_URL"] = settings.index_url
+        if os.path.exists(build.CERTIFICATES):
+            environment.setdefault("PIP_CERT", build.CERTIFICATES)
+        _run([found["executable"], "-m", "venv", folder], environment, settings, found)
+        pip = [os.path.join(folder, "bin", "python"), "-m", "pip"]
+        _run(
+            pip + ["install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", listed],
+            environment,
+            settings,
+            found,
+        )
+        _run(pip + ["uninstall", "--quiet", "--yes"] + _not_listed(folder, listed, found), environment, settings, found)
+
+    return install
+
+
+def with_uv(uv, settings, found):
+    """An install function for build.make(): uv, which is at this path."""
+
+    def install(folder, scratch, listed):
+        environment = build.installer_environment(settings, scratch)
+        environment.update(
+            UV_NO_CONFIG="1",
+            UV_NO_PROGRESS="1",
+            UV_PYTHON_DOWNLOADS="never",
+            UV_CACHE_DIR=settings.cache_dir or os.path.join(scratch, "cache"),
+            UV_SYSTEM_CERTS="1",
+        )
+        if settings.index_url:
+            environment["UV_DEFAULT_INDEX"] = settings.index_url
+        _run([uv, "venv", "--quiet", "--allow-existing", "--python", found["executable"], folder], environment, settings, found)
+        command = [uv, "pip", "install", "--quiet", "--python", os.path.join(folder, "bin", "python"), "--require-hashes", "-r", listed]
+        command += [] if settings.allow_build else ["--only-binary", ":all:"]
+        command += ["--compile-bytecode"] if settings.compile_bytecode else []
+        _run(command, environment, settings, found)
+
+    return install
+
+
+def provide_uv(path, requirements, settings, found):
+    """Path of the wished uv, installed first where it is missing or another one. Returns (path, whether it was installed).
+
+    requirements: uv's pinned list, None for whichever uv is there. Raises BuildError.
+    """
+    binary = os.path.join(path, "bin", "uv")
+    seen = state.look(path)
+    runs = seen is not None and os.access(binary, os.X_OK)
+    if requirements is None:
+        if not runs:
+            raise build.BuildError("uv is not at %s: give uv_requirements to have it installed, or uv_path where it is" % binary)
+        return binary, False
+    wished = lock.expected(lock.parse(requirements), found["markers"])
+    if "uv" not in wished:
+        raise build.BuildError("uv_requirements does not pin uv: expected uv==VERSION --hash=sha256:…")
+    if runs and installed.same(wished, seen["installed"]):
+        return binary, False
+    build.make(build.Wish(path, requirements, found["executable"], [], None, None, None), found, with_pip(settings, found))
+    return binary, True
+
+
+def _not_listed(folder, listed, found):
+    """Names of what venv brought besides the list: pip itself last, as it runs."""
+    with open(listed, encoding="utf-8") as handle:
+        wished = lock.expected(lock.parse(handle.read()), found["markers"])
+    return sorted((name for name in installed.distributions(folder) if name not in wished), key=lambda name: name == "pip")
+
+
+def _run(command, environment, settings, found):
+    code, output = build.run(command, environment, settings.timeout)
+    if code:
+        raise build.BuildError(failures.explain(output, build.python_version(found), build.index_name(settings)))
