@@ -119,7 +119,13 @@ def packages(upstream: str) -> list[Package]:
         library("libnvidia-nvvm4", "libnvidia-nvvm"),
         library("libnvidia-ptxjitcompiler1", "libnvidia-ptxjitcompiler"),
         library("nvidia-opencl-icd", "libnvidia-opencl"),
-        package("nvidia-modprobe", "utility to load NVIDIA kernel modules", "nvidia-kernel-support ="),
+        package(
+            "nvidia-modprobe",
+            "utility to load NVIDIA kernel modules",
+            "nvidia-kernel-support =",
+            files={"/usr/sbin/stub-nvidia": (PROGRAMS / "stub-nvidia").read_text()},
+            programs=("/usr/sbin/stub-nvidia",),
+        ),
         package("nvidia-kernel-support", "NVIDIA binary kernel module support files"),
         package("firmware-nvidia-gsp", "NVIDIA GSP firmware", files={f"/lib/firmware/nvidia/{upstream}/gsp_tu10x.bin": "firmware\n"}),
         package(
