@@ -14,14 +14,19 @@ class SettingsError(Exception):
 
 
 def merged(settings, patch):
-    """`settings` after a JSON merge patch (RFC 7396): dictionaries are merged, null removes a key, all else replaces what was there."""
+    """`settings` after a JSON merge patch (RFC 7396): dictionaries are merged, null removes a key, all else replaces what was there.
+
+    Unlike there, a null below a dictionary that is not there does not make it.
+    """
     result = copy.deepcopy(settings)
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
         elif isinstance(value, dict):
             there = result.get(name)
-            result[name] = merged(there if isinstance(there, dict) else {}, value)
+            below = merged(there if isinstance(there, dict) else {}, value)
+            if below or name in result or not value:
+                result[name] = below
         else:
             result[name] = copy.deepcopy(value)
     return result

@@ -40,8 +40,8 @@ def parse(path, text):
 def edited(path, text, patch):
     """The text with the patch (a JSON merge patch) in it. Raises SettingsError where that cannot be done line by line."""
     before = parse(path, text)
-    wished = merged(before, patch)
-    if wished == before:
+    wished = _filled(merged(before, patch))
+    if wished == _filled(before):
         return text
     lines = text.splitlines()
     for keys, value in _leaves(patch):
@@ -52,7 +52,7 @@ def edited(path, text, patch):
         found = tomllib.loads(result)
     except tomllib.TOMLDecodeError:
         found = None
-    if found != wished:
+    if found is None or _filled(found) != wished:
         names = ", ".join(_dotted(keys) for keys, value in _leaves(patch) if _get(before, keys) != value)
         raise SettingsError(
             "%s: %s cannot be merged in line by line, as the file has it inline or with dotted keys. Nothing was changed. "
@@ -74,6 +74,12 @@ def rendered(value):
     if isinstance(value, dict):
         return "{%s}" % ", ".join("%s = %s" % (_name(name), rendered(value[name])) for name in value)
     raise SettingsError("%r is no value that TOML has." % (value,))
+
+
+def _filled(tables):
+    """The tables without empty ones, which mean nothing to containerd."""
+    below = {name: _filled(value) if isinstance(value, dict) else value for name, value in tables.items()}
+    return {name: value for name, value in below.items() if value != {}}
 
 
 def _leaves(patch, above=()):

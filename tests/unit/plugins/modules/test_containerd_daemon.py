@@ -1,0 +1,59 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""config.toml and containerd together, with a systemctl and a containerd of the test's own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.mlinfra.hosts.plugins.modules import containerd_daemon as module
+
+tomllib = pytest.importorskip("tomllib")
+PROGRAMS = {
+    "systemctl": """\
+if [ "$1" = show ]; then printf 'LoadState=loaded\\nActiveState=active\\nUnitFileState=enabled\\nNeedDaemonReload=no\\n'; exit 0; fi
+echo "$1" >>"{home}/told"
+""",
+    "containerd": 'grep -q wrong "$2" || exit 0\necho "containerd: failed to load TOML: $2: no" >&2\nexit 1\n',
+    "journalctl": "exit 0\n",
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    for name, text in PROGRAMS.items():
+        (tmp_path / name).write_text("#!/bin/sh\n" + text.replace("{home}", str(tmp_path)))
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def answer(check=False, **options):
+        with patch_module_args({"path": str(tmp_path / "c.toml"), **options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+    return answer
+
+
+def test_first_run_writes_and_second_run_changes_nothing(run, tmp_path):
+    wish = {"settings": {"debug": {"level": "warn"}}}
+    assert run(check=True, **wish)["changed"] and not (tmp_path / "c.toml").exists()
+    assert run(**wish)["action"] == "restart"
+    assert tomllib.loads((tmp_path / "c.toml").read_text()) == {"version": 2, "debug": {"level": "warn"}}
+    assert (tmp_path / "told").read_text().split()[-1] == "restart"
+    assert not run(**wish)["changed"]
+
+
+def test_what_containerd_does_not_take_is_not_written(run, tmp_path):
+    answer = run(settings={"root": "wrong"})
+    assert answer["failed"] and f"{tmp_path}/c.toml would not be taken by containerd" in answer["msg"]
+    assert not (tmp_path / "c.toml").exists() and not (tmp_path / "told").exists()
+
+
+def test_plugins_of_an_older_format(run, tmp_path):
+    (tmp_path / "c.toml").write_text('disabled_plugins = ["cri"]\n')
+    answer = run(settings={"plugins": {"io.containerd.grpc.v1.cri": {"enable_cdi": True}}})
+    assert answer["failed"] and "format version 1" in answer["msg"] and "containerd config migrate" in answer["msg"]
+    assert run(settings={"oom_score": -1})["changed"]
