@@ -186,14 +186,22 @@ def write_keys(name, wished):
 
 def write_sudo(module, name):
     """Write our file in /etc/sudoers.d once visudo finds nothing wrong with it. Raises Refused."""
-    descriptor, path = tempfile.mkstemp(dir=module.tmpdir)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(users.sudoers(name))
-    os.chmod(path, 0o440)
-    code, out, err = module.run_command([module.get_bin_path("visudo", required=True), "-c", "-f", path])
-    if code:
-        raise Refused("visudo finds %s wrong for %s: %s" % (sudo_file(name), name, (err or out).strip()))
-    module.atomic_move(path, sudo_file(name))
+    visudo = module.get_bin_path("visudo")
+    if not visudo:
+        raise Refused("%s shall have sudo, and this host has no visudo: install the package sudo first." % name)
+    # sudo reads no file with a dot in its name.
+    descriptor, path = tempfile.mkstemp(dir=SUDOERS, prefix=".mlinfra-")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(users.sudoers(name))
+        os.chmod(path, 0o440)
+        code, out, err = module.run_command([visudo, "-c", "-f", path])
+        if code:
+            raise Refused("visudo finds %s wrong for %s: %s" % (sudo_file(name), name, (err or out).strip()))
+        os.replace(path, sudo_file(name))
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 def apply(module, name, before, then):
