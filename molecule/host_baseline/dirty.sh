@@ -8,7 +8,8 @@ set -eu
 package() { # NAME VERSION [POSTINST] -> /srv/repository/NAME_VERSION_all.deb
   build=$(mktemp -d)
   mkdir -p "$build/DEBIAN" /srv/repository
-  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Tests <tests@example.org>\nDescription: nothing\n' "$1" "$2" >"$build/DEBIAN/control"
+  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Tests <tests@example.org>\nDescription: nothing\n' \
+    "$1" "$2" >"$build/DEBIAN/control"
   if [ -n "${3:-}" ]; then
     printf '#!/bin/sh\n%s\n' "$3" >"$build/DEBIAN/postinst"
     chmod 755 "$build/DEBIAN/postinst"

@@ -49,7 +49,7 @@ def test_values_that_cannot_be_are_refused_at_once():
         ([{"name": "admin", "state": "absent"}], "admin is who this run is connected as: removing it would shut you out"),
         ([{"name": "admin", "shell": "/usr/sbin/nologin"}], "the shell /usr/sbin/nologin would shut you out"),
         ([{"name": "eve", "shell": "/bin/no-such-shell"}], "The shell of eve, /bin/no-such-shell, is not on this host"),
-        ([{"name": "Eve!"}, {"name": "eve", "ssh_keys": ["ssh-ed25519 AAAA eve"]}], "host_baseline_users[1].ssh_keys[0] (of eve) is cut off"),
+        ([{"name": "Eve!"}, {"name": "eve", "ssh_keys": ["ssh-ed25519 AAAA eve"]}], "users[1].ssh_keys[0] (of eve) is cut off"),
     ],
 )
 def test_users_that_cannot_be(users, message):
