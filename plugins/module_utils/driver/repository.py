@@ -47,7 +47,7 @@ def chosen(available, names, branch, exact, source="nvidia"):
 
 def unavailable(available, fitting, branch, exact, source):
     """Messages about packages that are not there as wished."""
-    where = "NVIDIA's repository" if source == "nvidia" else "the distribution's sources"
+    where = "NVIDIA's repository has" if source == "nvidia" else "the distribution's sources have"
     help_ = {
         "nvidia": "Choose one that it has, or another nvidia_driver_source.",
         "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these components to the host's sources, "
@@ -60,8 +60,8 @@ def unavailable(available, fitting, branch, exact, source):
         if there:
             continue
         has = sorted({versions.upstream(one) for one in available.get(name, [])}, key=versions.kernel_key)
-        found.append("%s: %s has no such %s (it has: %s). %s" % (setting, where, name, ", ".join(has) or "none", help_))
-    return found or ["%s: %s has no version that all of %s are there of. %s" % (setting, where, ", ".join(fitting), help_)]
+        found.append("%s: %s no such %s (there is: %s). %s" % (setting, where, name, ", ".join(has) or "none", help_))
+    return found or ["%s: %s no version that all of %s are there of. %s" % (setting, where, ", ".join(fitting), help_)]
 
 
 def pinning(available, branch, exact):

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What apt says, read."""
+
+from __future__ import annotations
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, transaction
+
+SIMULATED = """\
+Reading package lists...
+Inst libcuda1 [550.163.01-2] (580.95.05-1 NVIDIA:NVIDIA CUDA [amd64]) []
+Inst dkms (3.0.10-8+deb12u1 Debian:12.15/oldstable [all])
+Remv nvidia-smi [550.163.01-2]
+Conf dkms (3.0.10-8+deb12u1 Debian:12.15/oldstable [all])
+"""
+
+
+def test_simulation():
+    assert apt.planned(SIMULATED) == [
+        {"action": "install", "name": "libcuda1", "old": "550.163.01-2", "new": "580.95.05-1"},
+        {"action": "install", "name": "dkms", "old": None, "new": "3.0.10-8+deb12u1"},
+        {"action": "remove", "name": "nvidia-smi", "old": "550.163.01-2", "new": None},
+    ]
+
+
+def test_policy_and_madison():
+    policy = "dkms:\n  Installed: (none)\n  Candidate: 3.0\n  Version table:\nvirtual:\n  Installed: (none)\n  Candidate: (none)\n"
+    assert apt.parse_policy(policy) == {"dkms": "3.0", "virtual": None}
+    madison = "  dkms | 3.0 | http://x bookworm/main amd64 Packages\n  dkms | 2.9 | http://x y\nN: none\n"
+    assert apt.parse_madison(madison) == {"dkms": ["3.0", "2.9"]}
+
+
+def test_reasons():
+    text = "Reading...\n x : Depends: y but it is not installable\nE: Unable to correct problems\nW: other\n"
+    assert apt.reasons(text) == ["E: Unable to correct problems", "x : Depends: y but it is not installable"]
+    assert apt.reasons("only\nthis\n") == ["only", "this"]
+
+
+def test_difference_of_snapshots():
+    def one(version):
+        return {"version": version, "status": "installed", "held": False}
+
+    before = {"same": one("1"), "moved": one("1"), "lost": one("1"), "settings": one(None), "lost_too": one("1")}
+    after = {"same": one("1"), "moved": one("2"), "settings": one("1"), "new": one("1"), "half": one(None), "lost_too": one(None)}
+    assert transaction.difference(before, after) == {
+        "new": ["half", "new"],
+        "changed": {"moved": "1"},
+        "gone": {"lost": "1", "lost_too": "1"},
+        "revived": ["settings"],
+    }
+
+
+def test_names_of_lists():
+    assert transaction.lists_of("http://10.0.0.4:8080/nvidia/repos/debian12/x86_64/") == "10.0.0.4:8080_nvidia_repos_debian12_x86%5f64"
