@@ -140,7 +140,7 @@ def bring_credentials(params, module, account):
         if not module.check_mode:
             files.make_folder(folder, params["user"], group, "0700")
             files.write(module, path, text, "0600", group, params["user"])
-    return [difference(path, "(an account)\n" if there else "", "(another account)\n")]
+    return [difference(path, *(("(an account)\n", "(another account)\n") if there else ("", "(an account)\n")))]
 
 
 def bring(module):
@@ -163,7 +163,8 @@ def main():
     except credentials.CredentialsError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % (error.filename, error.strerror))
+        told = (error.filename, error.strerror)
+        module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % told)
 
 
 if __name__ == "__main__":

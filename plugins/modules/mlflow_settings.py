@@ -131,7 +131,7 @@ restart_pending:
   returned: success
   type: bool
 admin_password_pending:
-  description: Whether the administrator has another password than O(admin_password), which module M(mlinfra.hosts.mlflow_user) then changes.
+  description: Whether the administrator is to get another password, which module M(mlinfra.hosts.mlflow_user) then sees to.
   returned: success
   type: bool
 """
@@ -174,7 +174,8 @@ def main():
     except (probe.PrepareError, credentials.CredentialsError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % (error.filename, error.strerror))
+        told = (error.filename, error.strerror)
+        module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % told)
     module.exit_json(**result)
 
 

@@ -100,9 +100,8 @@ def psql(program, port, sql):
     done = subprocess.run(
         [program, "--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname=postgres"],
         input=sql,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
+        capture_output=True,
+        text=True,
         check=False,
         cwd="/",
         user=account.pw_uid,

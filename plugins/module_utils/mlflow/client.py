@@ -9,7 +9,6 @@ https://mlflow.org/docs/latest/api_reference/auth/rest-api.html. All bodies are 
 | call | sent | answer |
 |---|---|---|
 | GET /health | | text OK, without an account |
-| GET /version | | text 3.17.2 |
 | GET /api/2.0/mlflow/users/current | | {"user": {"id", "username", "is_admin"}, "is_basic_auth"} |
 | GET /api/2.0/mlflow/users/get | ?username | {"user": {"id", "username", "is_admin", ...}}, 404 |
 | POST /api/2.0/mlflow/users/create | {"username", "password"} | {"user": ...}, 400 |
@@ -81,10 +80,6 @@ class MlflowClient:
         :raises MlflowError: it says something else.
         """
         return self._open("GET", "/health").strip() == "OK"
-
-    def version(self):
-        """The server's version, as text."""
-        return self._open("GET", "/version").strip()
 
     def me(self):
         """{id, username, is_admin} of this account; None when the server does not know it with this password."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import grp
 import os
@@ -78,10 +79,8 @@ def write(module, path, text, mode, group, owner="root"):
 
 def remove(path):
     """Remove the file; nothing happens when it is not there."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def folder_differs(path, owner, group, mode):

@@ -143,5 +143,6 @@ class Installation:
     def difference(self, path, before, after):
         """What a diff may show of one file: nothing of accounts, no secret of the others."""
         if os.path.basename(path) in ACCOUNTS:
-            return {"before_header": path, "after_header": path, "before": "(an account)\n" if before else "", "after": "(another account)\n"}
+            before, after = ("(an account)\n", "(another account)\n") if before else ("", "(an account)\n")
+            return {"before_header": path, "after_header": path, "before": before, "after": after}
         return {"before_header": path, "after_header": path, "before": settings.shown(before), "after": settings.shown(after, before)}

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs with the Python of MLflow's own environment, as the service's user: can it use its database and its bucket? And prepares them.
 
-Standard input: {"running": whether the server runs meanwhile, "database", "auth_database": SQLAlchemy URLs, "bucket", "endpoint_url", "region": text or
-null, "backups": folder, "admin": {"name", "password", "replace": bool}}. Nothing secret is on the command line or in the environment.
+Standard input: {"running": whether the server runs meanwhile, "database", "auth_database": SQLAlchemy URLs,
+"bucket", "endpoint_url", "region": text or null, "backups": folder, "admin": {"name", "password", "replace": bool}}.
+Nothing secret is on the command line or in the environment.
 Standard output: one line of JSON, {"problem": {"about": "database" | "bucket" | "schema", "text"}} or
 {"stop": whether a schema wants an upgrade for which the server must stop first (nothing was done then), "did": [text]}.
 """
@@ -138,7 +139,9 @@ def bring_up_to_date(given, stores):
                 engine.dispose()
         except Exception as error:  # whatever a revision's script raises
             kept = "; the file as it was before is %s" % copy if copy else ""
-            raise Problem("schema", "its schema (%s) cannot be brought to %s: %s%s" % (store, seen["head"], first_lines(error), kept)) from None
+            raise Problem(
+                "schema", "its schema (%s) cannot be brought to %s: %s%s" % (store, seen["head"], first_lines(error), kept)
+            ) from None
         did.append("%s schema made" % store if seen["empty"] else "%s schema from %s to %s" % (store, seen["revision"], seen["head"]))
         did += ["backup %s" % copy] if copy else []
     return did

@@ -36,9 +36,8 @@ def run(python, user, given):
         done = subprocess.run(
             [python, "-I", "-c", source],
             input=json.dumps(given),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
+            capture_output=True,
+            text=True,
             timeout=TIMEOUT,
             check=False,
             cwd="/",
@@ -54,9 +53,7 @@ def run(python, user, given):
         answer = json.loads(done.stdout)
     except ValueError:
         last = credentials.without("\n".join(done.stderr.strip().splitlines()[-5:]), secrets)
-        raise PrepareError(
-            "%s ended with %d while it tried the settings. Its last words:\n%s" % (python, done.returncode, last)
-        ) from None
+        raise PrepareError("%s ended with %d while it tried the settings. Its last words:\n%s" % (python, done.returncode, last)) from None
     if "problem" in answer:
         raise PrepareError(credentials.without(sentence(answer["problem"], given), secrets))
     return answer

@@ -47,6 +47,8 @@ def basic_auth(auth_database, admin, default_permission):
     """Text of basic_auth.ini. It names the administrator without a password: the account is there before the service first starts."""
     values = {
         "admin_username": admin,
+        # Checking a password takes a slow hash for each request. A password that was changed is good for as long in the other workers.
+        "auth_cache_ttl_seconds": "30",
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
         "database_uri": auth_database,
         "default_permission": default_permission,
@@ -97,9 +99,7 @@ def problems(wish):
         if problem:
             found.append("mlflow_server_%s_password %s. Choose another, or leave it out to have one made." % (option, problem))
         if not re.match(r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", wish[option + "_username"]):
-            found.append(
-                "mlflow_server_%s_username is %r: expected letters, digits and . _ @ -." % (option, wish[option + "_username"])
-            )
+            found.append("mlflow_server_%s_username is %r: expected letters, digits and . _ @ -." % (option, wish[option + "_username"]))
     if wish["admin_username"] == wish["job_username"]:
         found.append(
             "mlflow_server_job_username is %r, which is the administrator: jobs want an account of their own." % wish["job_username"]

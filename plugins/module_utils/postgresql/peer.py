@@ -40,7 +40,7 @@ def parse(text):
 def refusal(seen, role, database):
     """Why this must not be changed; empty when it may."""
     if seen["role"] and seen["role"]["superuser"]:
-        return "PostgreSQL role %s is a superuser: a service must not be one. Choose another role, or take the right away (ALTER ROLE)." % role
+        return "PostgreSQL role %s is a superuser: a service must not be one. Choose another, or take that away (ALTER ROLE)." % role
     there = seen["database"]
     if there and there["encoding"] != "UTF8":
         return "PostgreSQL database %s has encoding %s: expected UTF8. Choose another database; an encoding cannot be changed." % (
@@ -48,7 +48,7 @@ def refusal(seen, role, database):
             there["encoding"],
         )
     if there and there["owner"] != role:
-        return "PostgreSQL database %s belongs to %s: expected %s. Choose another database, or give it away (ALTER DATABASE ... OWNER TO)." % (
+        return "PostgreSQL database %s belongs to %s: expected %s. Choose another, or give it away (ALTER DATABASE ... OWNER TO)." % (
             database,
             there["owner"],
             role,
