@@ -51,7 +51,9 @@ options:
     type: str
     default: /usr/bin/python3
   imports:
-    description: Modules to import in the new environment before it takes its place. When one cannot be imported, it does not.
+    description:
+      - Modules to import in the new environment before it takes its place. When one cannot be imported, it does not.
+      - What they load stays compiled, so that it starts quickly for who may not write there.
     type: list
     elements: str
     default: []
@@ -83,9 +85,9 @@ options:
       - When left out, uv must be there.
     type: str
   compile_bytecode:
-    description: Compile all modules while building. Who may not write to the environment would compile them again at each start.
+    description: Compile all modules while building, those too that O(imports) do not load. That takes longer than the rest.
     type: bool
-    default: true
+    default: false
   allow_build:
     description:
       - Build packages from source that have no wheel. What that needs is not pinned, and runs as root.
@@ -204,7 +206,7 @@ ARGUMENTS = {
     "proxy": {"type": "str"},
     "uv_path": {"type": "path", "default": "/opt/mlinfra/uv"},
     "uv_requirements": {"type": "str"},
-    "compile_bytecode": {"type": "bool", "default": True},
+    "compile_bytecode": {"type": "bool", "default": False},
     "allow_build": {"type": "bool", "default": False},
     "cache_dir": {"type": "path"},
     "timeout": {"type": "int", "default": 1800},

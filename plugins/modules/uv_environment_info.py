@@ -60,7 +60,7 @@ options:
         description: Mode of its folder, as octal digits. Any when left out.
         type: str
   imports:
-    description: Modules to import, by name of the environment. Their failures are reported, they are no failure of the task.
+    description: Lists of modules to import, by name of the environment. A failure is reported, it is no failure of the task.
     type: dict
     default: {}
 seealso:
@@ -109,9 +109,10 @@ environments:
     digest:
       description: SHA-256 of what is installed, equal on hosts that have the same.
       type: str
-    failed_imports:
-      description: Messages of the modules of O(imports) that could not be imported, by their names.
+    failed_import:
+      description: The first module of O(imports) that could not be imported, with the message; null when all could.
       type: dict
+      sample: {module: mlflow, message: "ModuleNotFoundError: No module named 'mlflow'"}
   sample:
     - name: training
       path: /opt/mlinfra/envs/training
@@ -161,15 +162,11 @@ def differences(wish, seen):
     return found + ["its %s is not %s" % (name, wish[name]) for name in sorted(attributes)]
 
 
-def failures(folder, names):
-    """{module: message} of those that the environment cannot import."""
-    found = {}
-    for name in names:
-        with tempfile.TemporaryDirectory() as scratch:
-            broken = build.broken_import(folder, name, scratch)
-            if broken is not None:
-                found[name] = broken
-    return found
+def failed_import(folder, names):
+    """{module, message} of the first that the environment cannot import; None when there is none."""
+    with tempfile.TemporaryDirectory() as scratch:
+        broken = build.broken_import(folder, names, scratch, keep_bytecode=False)
+    return {"module": broken[0], "message": broken[1]} if broken else None
 
 
 def look(wish, imports):
@@ -186,7 +183,7 @@ def look(wish, imports):
         "requirements_sha256": record.get("requirements_sha256"),
         "installed": have,
         "digest": installed.digest(have),
-        "failed_imports": failures(seen["folder"], imports) if seen else {},
+        "failed_import": failed_import(seen["folder"], imports) if seen else None,
     }
 
 

@@ -21,6 +21,12 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import fa
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 LOCK = "/run/mlinfra-uv-environment.lock"
 IMPORT_SECONDS = 300
+_MARK = "mlinfra imports "
+_IMPORT = """import importlib, sys
+for name in sys.argv[1:]:
+    print("mlinfra imports " + name, file=sys.stderr, flush=True)
+    importlib.import_module(name)
+"""
 
 #: How to install. index_url, proxy, cache_dir: None or a text. timeout: seconds for one run of an installer.
 Settings = namedtuple("Settings", ["index_url", "proxy", "cache_dir", "compile_bytecode", "allow_build", "timeout"])
@@ -137,12 +143,22 @@ def own(folder, owner, group):
         raise BuildError("%s: %s. Add it first, or leave owner and group out" % (folder, error)) from error
 
 
-def broken_import(folder, name, scratch):
-    """The last lines of what importing a module in an environment printed; None when that works. Raises BuildError when it hangs."""
+def broken_import(folder, names, scratch, keep_bytecode):
+    """(module, last lines printed) of the first of the modules that cannot be imported in an environment; None when all can.
+
+    keep_bytecode: whether what they load stays compiled, so that who may not write there need not compile it at each start.
+    Raises BuildError when it takes too long.
+    """
+    if not names:
+        return None
     environment = {"HOME": scratch, "PATH": os.defpath, "LC_ALL": "C.UTF-8", "DO_NOT_TRACK": "1"}
-    command = [os.path.join(folder, "bin", "python"), "-I", "-B", "-c", "import importlib, sys; importlib.import_module(sys.argv[1])", name]
-    code, output = run(command, environment, IMPORT_SECONDS)
-    return "\n".join(output.strip().splitlines()[-4:]) or "exit code %d" % code if code else None
+    flags = ["-I"] if keep_bytecode else ["-I", "-B"]
+    code, output = run([os.path.join(folder, "bin", "python"), *flags, "-c", _IMPORT, *names], environment, IMPORT_SECONDS)
+    if not code:
+        return None
+    before, unused, said = output.rpartition(_MARK)
+    name, unused, said = said.partition("\n")
+    return name, "\n".join(said.strip().splitlines()[-4:]) or "exit code %d" % code
 
 
 def run(command, environment, seconds):
@@ -192,13 +208,12 @@ def _compare(wished, have):
 
 
 def _want_imports(folder, names, scratch):
-    for name in names:
-        broken = broken_import(folder, name, scratch)
-        if broken is not None:
-            raise BuildError(
-                "import %s fails in the new environment, so it was not put in place:\n%s\n"
-                "Add what is missing to the list, or take the name out of imports" % (name, broken)
-            )
+    broken = broken_import(folder, names, scratch, keep_bytecode=True)
+    if broken:
+        raise BuildError(
+            "import %s fails in the new environment, so it was not put in place:\n%s\n"
+            "Add what is missing to the list, or take the name out of imports" % broken
+        )
 
 
 def _write(path, text):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, failures, installed, lock, state
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, failures, installed, interpreter, lock, state
 
 
 def with_pip(settings, found):
@@ -69,6 +69,8 @@ def provide_uv(path, requirements, settings, found):
         if not runs:
             raise build.BuildError("uv is not at %s: give uv_requirements to have it installed, or uv_path where it is" % binary)
         return binary, False
+    if os.access(interpreter.SYSTEM, os.X_OK):
+        found = interpreter.probe(interpreter.SYSTEM)  # others seldom have ensurepip
     wished = lock.expected(lock.parse(requirements), found["markers"])
     if "uv" not in wished:
         raise build.BuildError("uv_requirements does not pin uv: expected uv==VERSION --hash=sha256:…")

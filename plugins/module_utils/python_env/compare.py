@@ -1,0 +1,55 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""Whether hosts have the same environments."""
+
+from __future__ import annotations
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import installed
+
+
+def differences(hosts):
+    """{failures: [text], notes: [text]} of {host: [environment, as uv_environment_info returns them]}.
+
+    Each host is compared with the first one that has an environment of that name. Another list, or what the same list means for another
+    Python, is a note; another result of the same list on the same Python is a failure.
+    """
+    found = {"failures": [], "notes": []}
+    first = {}
+    for host, environments in hosts.items():
+        for environment in environments:
+            if not environment["there"]:
+                continue
+            other, model = first.setdefault(environment["name"], (host, environment))
+            if other != host:
+                kind, text = _compare(model, environment)
+                if kind:
+                    found[kind].append("%s on %s and %s: %s" % (environment["name"], other, host, text))
+    return found
+
+
+def _compare(model, environment):
+    """(kind of difference or None, what differs)."""
+    if model["requirements_sha256"] != environment["requirements_sha256"]:
+        return "notes", "they are made from different lists"
+    if model["digest"] == environment["digest"]:
+        return None, ""
+    text = _words(model["installed"], environment["installed"])
+    if _minor(model) != _minor(environment):
+        return "notes", "the list means something else for Python %s than for %s: %s" % (_minor(environment), _minor(model), text)
+    return "failures", "the same list has made something else: %s. Remove %s there, and run role python_env again" % (
+        text,
+        environment["path"],
+    )
+
+
+def _minor(environment):
+    return ".".join((environment["python"] or "unknown").split(".")[:2])
+
+
+def _words(one, other):
+    difference = installed.difference(one, other)
+    parts = ["%s %s is there in addition" % pair for pair in difference["added"].items()]
+    parts += ["%s %s is not there" % pair for pair in difference["removed"].items()]
+    parts += ["%s is %s instead of %s" % (name, new, old) for name, (old, new) in difference["changed"].items()]
+    return ", ".join(parts)
