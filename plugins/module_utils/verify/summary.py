@@ -1,0 +1,123 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What playbook verify saw, as one summary and one table: pure functions.
+
+A state is `proven`, `failed`, `not there` (nothing to prove) or `not proven` (there, and cannot be proven here; the detail says why).
+"""
+
+from __future__ import annotations
+
+PROVEN, FAILED, NOT_THERE, NOT_PROVEN = "proven", "failed", "not there", "not proven"
+TRAINING = "training_proof"
+# Columns of the table, in order: role → heading.
+HEADINGS = {
+    "host_baseline": "baseline",
+    "nvidia_driver": "gpu",
+    "container_runtime": "container",
+    "python_env": "python",
+    "mlflow_server": "mlflow",
+    "node_exporter": "node_exporter",
+}
+
+
+def entry(state, detail=""):
+    return {"state": state, "detail": " ".join(str(detail or "").split())}
+
+
+def gpu(facts, scripted):
+    """Entry of a host's GPUs, whose driver's own check has passed. facts: mlinfra_gpu; scripted: the container proof's GPUs or None."""
+    what = "%d x %s" % (facts.get("count", 0), "/".join(facts.get("models") or ["NVIDIA GPU"]).upper())
+    state = facts.get("driver_state")
+    version = ((facts.get("driver") or {}).get("installed") or {}).get("version")
+    driver = "driver %s" % version if version else "no driver"
+    if state == "coherent" and (facts.get("smi") or {}).get("available"):
+        return entry(PROVEN, "%s, %s%s" % (what, driver, ", seen in a container" if scripted else ""))
+    return entry(NOT_PROVEN, "%s, %s: %s" % (what, driver, str(state).replace("_", " ")))
+
+
+def checked(role, seen):
+    """Entry of one role on one host. seen: {there: [role], problems: {role: message}, details: {role: text}, gpu: mlinfra_gpu or None}."""
+    if role in seen["problems"]:
+        return entry(FAILED, seen["problems"][role])
+    if role not in seen["there"]:
+        return entry(NOT_THERE)
+    if role == "nvidia_driver":
+        facts = seen.get("gpu") or {}
+        return (
+            gpu(facts, (seen.get("details") or {}).get("container_gpus")) if facts.get("present") else entry(NOT_THERE, "no NVIDIA device")
+        )
+    return entry(PROVEN, (seen.get("details") or {}).get(role))
+
+
+def training(hosts, asked):
+    """Entry of the training proof, with what it made. hosts: {name: seen}; asked: why it was not run, or "" when it was."""
+    if asked:
+        return entry(NOT_THERE, asked)
+    problems = [
+        "%s: %s" % (name, seen["problems"][TRAINING]) for name, seen in sorted(hosts.items()) if seen and TRAINING in seen["problems"]
+    ]
+    reports = [dict(seen["training"], host=name) for name, seen in sorted(hosts.items()) if seen and seen.get("training")]
+    trained = next((report["trained"] for report in reports if report.get("trained")), {})
+    predicted = next((report for report in reports if report.get("predicted")), None)
+    kept = {key: trained[key] for key in ("model", "version", "run_id", "metrics", "artifacts") if key in trained}
+    if trained:
+        kept["train_host"] = trained["host"]
+    if problems:
+        return dict(entry(FAILED, " ".join(problems)), **kept)
+    if not trained or not predicted:
+        return dict(entry(FAILED, "no host was left to %s" % ("predict" if trained else "train")), **kept)
+    apart = predicted["host"] != trained["host"]
+    where = "%s, loaded on %s" % (trained["host"], predicted["host"] if apart else "the same host, in another process")
+    detail = "trained on %s; same %d predictions; version %s of %s, accuracy %.3f; artifacts in %s" % (
+        where,
+        len(trained["classes"]),
+        trained["version"],
+        trained["model"],
+        trained["metrics"]["accuracy"],
+        trained["artifacts"],
+    )
+    seconds = {"train": trained.get("seconds"), "predict": predicted["predicted"].get("seconds")}
+    return dict(entry(PROVEN, detail), predict_host=predicted["host"], separate_hosts=apart, seconds=seconds, **kept)
+
+
+def summary(hosts, asked):
+    """The summary. hosts: {name: seen, or None for a host that did not answer}; asked: see training.
+
+    {proven: bool, hosts: {name: {role: {state, detail}}}, training: {state, detail, …}, problems: [sentence]}
+    """
+    silent = entry(FAILED, "does not answer any more; see what ansible said of it above")
+    found = {
+        name: {role: checked(role, seen) for role in HEADINGS} if seen else dict.fromkeys(HEADINGS, silent)
+        for name, seen in hosts.items()
+    }
+    problems = []
+    for name in found:
+        if not hosts[name]:
+            problems.append("%s %s." % (name, silent["detail"]))
+            continue
+        problems += ["%s, %s: %s" % (name, role, state["detail"]) for role, state in found[name].items() if state["state"] == FAILED]
+    trained = training(hosts, asked)
+    if trained["state"] == FAILED:
+        problems.append("%s: %s" % (TRAINING, trained["detail"]))
+    return {"proven": bool(hosts) and not problems, "hosts": found, "training": trained, "problems": problems}
+
+
+def table(told):
+    """Lines for people out of a summary."""
+    rows = [["host"] + list(HEADINGS.values())]
+    rows += [[name] + [roles[role]["state"] for role in HEADINGS] for name, roles in sorted(told["hosts"].items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    notes = []
+    for name, roles in sorted(told["hosts"].items()):
+        notes += ["%s, %s: %s" % (name, HEADINGS[role], roles[role]["detail"]) for role in HEADINGS if roles[role]["state"] == NOT_PROVEN]
+    count = len(told["hosts"])
+    whole = "%d host%s: " % (count, "" if count == 1 else "s")
+    if told["problems"]:
+        whole += "%d problem%s" % (len(told["problems"]), "" if len(told["problems"]) == 1 else "s")
+    else:
+        whole += "all that is there is proven" if not notes else "all that can be proven here is proven"
+    trained = told["training"]
+    last = "training: %s%s" % (trained["state"], " (%s)" % trained["detail"] if trained["detail"] else "")
+    return [whole] + lines + [last] + notes
