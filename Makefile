@@ -7,7 +7,7 @@ ONLY ?=
 SKIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision \
+.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure \
         lint docs-lint sanity build lock clean
 
 help: ## List the targets
@@ -54,6 +54,9 @@ sandbox-logs: ## What it said
 
 bench-provision: ## aws_stack against the stock modules; last lines: NAME RATIO GOAL
 	@$(RUN) python -m bench.provision
+
+bench-configure: ## configure, unchanged, against pings on the same hosts; last lines: NAME RATIO GOAL
+	@$(RUN) python -m bench.configure
 
 lock: ## Pin the requirements again
 	@scripts/lock
