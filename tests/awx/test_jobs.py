@@ -22,6 +22,8 @@ def answers(awx) -> dict:
     template = {
         "aws_stack_network": {"cidr": "10.61.0.0/16", "zone_count": "1", "access": {"via": "direct", "cidrs": ["10.61.0.0/16"]}},
         "aws_stack_key": {"public_key": awx.public_key},
+        # as -e and surveys give it; molecule's default scenario runs all roles
+        "mlinfra_configure": "node_exporter",
         "aws_stack_pools": [
             {"name": "cpu", "count": "1", "instance_types": ["t3.large"], "image": {"ssm": "/aws/service/debian/release/12/latest/amd64"}}
         ],
@@ -78,7 +80,9 @@ def test_configure(awx, answers):
 def test_verify(awx, answers):
     job = clean(awx.job("verify", answers, ssh=True))
     assert job.count("changed") == 0
-    assert "node_exporter answers on 1 of 1 hosts" in job.output
+    assert "1 host: all that is there is proven" in job.output
+    assert job.artifacts["mlinfra_verify"]["hosts"]["cpu-0"]["node_exporter"]["state"] == "proven"
+    assert job.artifacts["mlinfra_verify"]["hosts"]["cpu-0"]["container_runtime"]["state"] == "not there"
 
 
 def test_site_finds_nothing_to_change(awx, answers):

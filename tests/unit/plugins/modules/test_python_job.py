@@ -51,9 +51,7 @@ def test_documented_options_are_the_arguments():
 
 
 def test_json_goes_in_and_comes_out(run):
-    script = (
-        "import json, sys\nn = json.load(sys.stdin)['n']\nprint('x')\nsys.stderr.write('told')\nprint(json.dumps([n + 1, 0.1 + 0.2]))"
-    )
+    script = "import json, sys\nn = json.load(sys.stdin)['n']\nprint('x')\nsys.stderr.write('told')\nprint(json.dumps([n + 1, 0.1 + 0.2]))"
     answer = run(script, input={"n": 41})
     assert answer["result"] == [42, 0.30000000000000004]
     assert (answer["changed"], answer["ran"], answer["rc"], answer["log"]) == (True, True, 0, ["told"])
