@@ -36,7 +36,11 @@ class Installation:
     """One run over one host."""
 
     def __init__(self, module):
-        self.module, self.wish = module, module.params
+        # A copy: Ansible shows the module's own parameters, and knows which are secret by their values.
+        self.module, self.wish = module, dict(module.params)
+        for name in ("database_url", "auth_database_url"):
+            self.wish[name] = settings.with_driver(self.wish[name])
+            module.no_log_values.update(filter(None, (self.wish[name], *credentials.of_url(self.wish[name]))))
 
     def path(self, name):
         return os.path.join(self.wish["folder"], name)
@@ -99,6 +103,7 @@ class Installation:
     def bring(self):
         """The module's result."""
         accounts = self.accounts()
+        self.module.no_log_values.update(filter(None, (accounts.admin, accounts.pending, accounts.job)))
         texts = self.texts(accounts)
         stale = [text for text in texts if files.differs(*text)]
         folders = [folder for folder in self.folders() if files.folder_differs(*folder)]
