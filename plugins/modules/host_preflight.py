@@ -241,7 +241,7 @@ users:
   description: O(users) by name. C(groups) are the further ones.
   returned: success
   type: dict
-  sample: {admin: {exists: true, uid: 1000, gid: 1000, group: admin, groups: [sudo], home: /home/admin, shell: /bin/bash}}
+  sample: {mlflow: {exists: true, uid: 999, gid: 999, group: mlflow, groups: [ssl-cert], home: /var/lib/mlflow, shell: /usr/sbin/nologin}}
 kernel_modules:
   description: Whether each of O(kernel_modules) is loaded or built into the kernel and active.
   returned: success

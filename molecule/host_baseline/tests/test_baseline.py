@@ -20,21 +20,21 @@ def test_suite(host):
 def test_new_user_logs_in_by_key_and_is_administrator(host):
     ada = host.user("ada")
     assert (ada.shell, set(ada.groups)) == ("/bin/sh", {"ada", "adm", "ml"})
-    keys = host.file("/home/ada/.ssh/authorized_keys")
+    keys = host.file(f"{ada.home}/.ssh/authorized_keys")
     assert (keys.user, keys.group, keys.mode) == ("ada", "ada", 0o600) and keys.content_string.count(" ada\n") == 1
-    assert host.file("/home/ada/.ssh").mode == 0o700
+    assert host.file(f"{ada.home}/.ssh").mode == 0o700
     assert host.check_output("runuser -u ada -- sudo -n id -u") == "0"
 
 
 def test_who_was_there_keeps_what_he_had(host):
-    keys = host.file("/home/bob/.ssh/authorized_keys").content_string
+    keys = host.file(f"{host.user('bob').home}/.ssh/authorized_keys").content_string
     assert keys.startswith("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBobsOwn") and keys.count("ssh-ed25519") == 2
     assert host.user("bob").shell == "/bin/bash" and "ml" in host.user("bob").groups
     assert host.run("runuser -u bob -- sudo -n true").rc != 0
 
 
 def test_removed_user_leaves_the_home(host):
-    assert not host.user("gone").exists and host.file("/home/gone").is_directory
+    assert not host.user("gone").exists and host.file(host.user("bob").home.replace("bob", "gone")).is_directory
 
 
 def test_sudo_finds_no_fault(host):
