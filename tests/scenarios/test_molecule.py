@@ -1,17 +1,12 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every molecule scenario, from create to destroy. molecule ends well when it found no scenario or no host, so that is looked at, too.
-
-Workers of pytest-xdist have a sandbox each, which stays up from their first scenario to their last one.
-"""
+"""Every molecule scenario, from create to destroy. molecule ends well when it found no scenario or no host, so that is looked at, too."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,20 +14,8 @@ from scripts import tree
 
 SEQUENCE = ["create", "check", "converge", "idempotence", "verify", "destroy"]
 # Those that take longest begin first, or the end of the run would wait for one of them. Only the order hangs on this list.
-LONG = ("nvidia_dkms", "mlflow_server", "hosts_only", "container_runtime", "nvidia_driver")
+LONG = ("nvidia_dkms", "mlflow_server", "default", "container_runtime", "nvidia_driver")
 SCENARIOS = sorted(tree.scenarios(), key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[str]:
-    """Name of a sandbox that is up."""
-    name = "-".join(["test", *os.environ.get("PYTEST_XDIST_WORKER", "").split()])
-    command = [sys.executable, "-m", "sandbox"]
-    subprocess.run([*command, "up", "--name", name], cwd=tree.CHECKOUT, check=True)
-    try:
-        yield name
-    finally:
-        subprocess.run([*command, "down", "--name", name], cwd=tree.CHECKOUT, check=True)
 
 
 def test_there_are_scenarios():
