@@ -63,8 +63,7 @@ def provide_uv(path, requirements, settings, found):
     requirements: uv's pinned list, None for whichever uv is there. Raises BuildError.
     """
     binary = os.path.join(path, "bin", "uv")
-    seen = state.look(path)
-    runs = seen is not None and os.access(binary, os.X_OK)
+    runs = os.access(binary, os.X_OK)
     if requirements is None:
         if not runs:
             raise build.BuildError("uv is not at %s: give uv_requirements to have it installed, or uv_path where it is" % binary)
@@ -74,7 +73,8 @@ def provide_uv(path, requirements, settings, found):
     wished = lock.expected(lock.parse(requirements), found["markers"])
     if "uv" not in wished:
         raise build.BuildError("uv_requirements does not pin uv: expected uv==VERSION --hash=sha256:…")
-    if runs and installed.same(wished, seen["installed"]):
+    seen = state.look(path)
+    if seen and runs and installed.same(wished, seen["installed"]):
         return binary, False
     build.make(build.Wish(path, requirements, found["executable"], [], None, None, None), found, with_pip(settings, found))
     return binary, True
