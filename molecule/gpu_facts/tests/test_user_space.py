@@ -1,0 +1,24 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A user space whose kernel module comes from elsewhere."""
+
+from __future__ import annotations
+
+POOL = "t4"
+VERSION = "580.95.05"
+
+
+def test_user_space_alone(host, look, driver):
+    assert driver(VERSION).rc == 0
+    facts = look()
+    assert facts["driver_state"] == "user_space_only" and facts["driver"]["installed"]["version"] == VERSION
+    assert facts["driver"]["installed"]["source"] == "packages" and facts["smi"]["problem"] == "not_run"
+    host.check_output(f"sudo stub-nvidia load {VERSION}")
+    facts = look(become=True)
+    assert facts["driver_state"] == "coherent" and facts["driver"]["loaded"] == {"version": VERSION, "flavor": "open", "is_loaded": True}
+    assert [gpu["address"] for gpu in facts["smi"]["gpus"]] == [gpu["address"] for gpu in facts["devices"]]
+    assert facts["smi"]["version"] == VERSION and facts["mig"]["supported"] is False
+    assert look() == facts  # root or not
+    host.check_output("sudo touch /run/stub-nvidia/hangs")
+    facts = look("smi_timeout=1")
+    assert facts["smi"]["problem"] == "timeout" and facts["driver_state"] == "coherent"
