@@ -17,6 +17,7 @@ from scripts import tree
 ENTRY_POINTS = [(role, entry) for role in tree.roles() for entry in tree.argument_specs(role)]
 # Set once for all roles, in the inventory: mlinfra_mirrors, mlinfra_proxy. A role's default would hide what the inventory says.
 SHARED = "mlinfra_"
+MIRRORED = [(role, entry) for role, entry in ENTRY_POINTS if "mlinfra_mirrors" in tree.argument_specs(role)[entry].get("options", {})]
 OPTIONS = [
     (role, name)
     for role in tree.roles()
@@ -104,6 +105,13 @@ def test_defaults_have_their_types(role):
     assert not result.error_messages, result.error_messages
     coerced = {name: result.validated_parameters[name] for name in literal if specs[name]["type"] not in ("list", "dict")}
     assert coerced == {name: literal[name] for name in coerced}, "a default is written in another type than its option has"
+
+
+@pytest.mark.parametrize(("role", "entry"), MIRRORED)
+def test_mirrors_that_other_roles_use_are_no_mistake(role, entry):
+    """mlinfra_mirrors is set once for all roles; Ansible refuses a key that a role does not list."""
+    mirrors = tree.argument_specs(role)[entry]["options"]["mlinfra_mirrors"]
+    assert set(mirrors["options"]) == {"apt", "pypi", "nvidia", "nvidia_container", "github"}
 
 
 @pytest.mark.parametrize("role", tree.roles())
