@@ -76,8 +76,9 @@ def test_modules_are_built_for_the_wished_kernels(host, pool, manifest):
         assert not [name for name in manifest["packages"] if "kernel" in name or "dkms" in name]
         return
     assert list(manifest["kernels"]) == [KERNEL]
-    for path in manifest["kernels"][KERNEL]:
-        assert host.check_output("modinfo -F version %s", path) == manifest["driver"]
+    with host.sudo():
+        for path in manifest["kernels"][KERNEL]:
+            assert host.check_output("modinfo -F version %s", path) == manifest["driver"]
     flavor = {"nvidia-bookworm": "open", "nvidia-trixie": "proprietary"}[pool]
     names = {"open": "nvidia-kernel-open-dkms", "proprietary": "nvidia-kernel-dkms"}
     assert [name for name in names if host.package(names[name]).is_installed] == [flavor] == [manifest["flavor"]]
