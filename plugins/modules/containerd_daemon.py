@@ -14,7 +14,7 @@ description:
     The file as it was before the first change is kept beside it, as C(config.toml.mlinfra-original).
   - Refuses a file that is not TOML, and a result that C(containerd config dump) does not take, before anything is written.
   - Starts and enables the daemon, and restarts it when its settings changed. Running containers go on over a restart.
-    A daemon that does not come back gets its former file again.
+    A daemon that does not come back, or whose plugin cri fails then, gets its former file again.
   - Wants Python 3.11 or later on the host, whose standard library reads TOML.
 author:
   - mlinfra.hosts contributors (@mlinfra)
@@ -133,6 +133,15 @@ def refusal(module, path, text):
         shutil.rmtree(folder)
 
 
+def cri(module):
+    """State of the plugin that Kubernetes talks to: ok, error, skip; None when there is none, or no daemon to ask."""
+    if not module.get_bin_path("ctr"):
+        return None
+    _rc, out, _err = module.run_command(["ctr", "plugins", "list", "id==cri"])
+    rows = [line.split() for line in out.splitlines()[1:] if line.split()]
+    return rows[-1][-1] if rows else None
+
+
 def work(module):
     """The module's answer. Raises SettingsError and ServiceError."""
     params, path = module.params, module.params["path"]
@@ -154,9 +163,20 @@ def work(module):
     if problem:
         raise settings.SettingsError(problem)
 
+    before_state = cri(module) if text is not None and service.running else None
+
+    def apply():
+        if act != "none":
+            service.tell(act)
+        # containerd runs on without a plugin that does not take its settings.
+        if text is not None and before_state != "error" and cri(module) == "error":
+            raise ServiceError(
+                "containerd runs with these settings, but its plugin cri does not.\nIts journal ends with:\n%s" % service.journal()
+            )
+
     original = file.path + ORIGINAL if os.path.exists(file.path + ORIGINAL) else None
     if not module.check_mode:
-        original = transaction.take(file, text, service, lambda: service.tell(act) if act != "none" else None) or original
+        original = transaction.take(file, text, service, apply) or original
     diff = {"before_header": path, "after_header": path, "before": file.text, "after": file.text if text is None else text}
     return {
         "changed": act != "none" or not service.enabled,

@@ -133,7 +133,9 @@ ARGUMENTS = {
 
 
 def information(module):
-    """What the running daemon says of itself; {} when it does not answer."""
+    """What the running daemon says of itself; {} when it does not answer, or has no client here."""
+    if not module.get_bin_path("docker"):
+        return {}
     rc, out, _err = module.run_command(["docker", "info", "--format", "{{json .}}"])
     try:
         return json.loads(out) if rc == 0 else {}

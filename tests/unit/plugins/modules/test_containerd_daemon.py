@@ -18,7 +18,12 @@ if [ "$1" = show ]; then printf 'LoadState=loaded\\nActiveState=active\\nUnitFil
 echo "$1" >>"{home}/told"
 """,
     "containerd": 'grep -q wrong "$2" || exit 0\necho "containerd: failed to load TOML: $2: no" >&2\nexit 1\n',
-    "journalctl": "exit 0\n",
+    "journalctl": "echo no such runtime\n",
+    "ctr": """\
+state=ok
+grep -q orphan '{home}/c.toml' 2>/dev/null && state=error
+printf 'TYPE ID PLATFORMS STATUS\\nx cri linux %s\\n' $state
+""",
 }
 
 
@@ -57,3 +62,11 @@ def test_plugins_of_an_older_format(run, tmp_path):
     answer = run(settings={"plugins": {"io.containerd.grpc.v1.cri": {"enable_cdi": True}}})
     assert answer["failed"] and "format version 1" in answer["msg"] and "containerd config migrate" in answer["msg"]
     assert run(settings={"oom_score": -1})["changed"]
+
+
+def test_a_plugin_that_fails_gets_the_former_file_back(run, tmp_path):
+    run(settings={"debug": {"level": "warn"}})
+    before = (tmp_path / "c.toml").read_text()
+    answer = run(settings={"plugins": {"io.containerd.grpc.v1.cri": {"containerd": {"default_runtime_name": "orphan"}}}})
+    assert answer["failed"] and "plugin cri does not" in answer["msg"] and "no such runtime" in answer["msg"]
+    assert (tmp_path / "c.toml").read_text() == before
