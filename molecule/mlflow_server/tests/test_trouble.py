@@ -22,7 +22,7 @@ DUMP = """
   gather_facts: false
   tasks:
     - ansible.builtin.setup: {gather_subset: min}
-    - ansible.builtin.debug: {var: hostvars[inventory_hostname]}
+    - ansible.builtin.debug: {var: "hostvars[inventory_hostname]"}
 """
 WRONG = "wr0ng:p@ss/w%rd"
 WISHES = [
@@ -31,7 +31,7 @@ WISHES = [
         "postgresql-0": {"mlflow_server_artifacts": "s3://mlflow-test-nowhere-123456789012/x"},
     },
     {
-        "sqlite-0": {"_mlflow_server_environment": "/opt/elsewhere", "_mlflow_server_needed_mib": 10**9},
+        "sqlite-0": {"mlflow_server_database_url": "postgresql://mlflow@127.0.0.1/mlflow"},
         "postgresql-0": {
             "mlflow_server_database": "external",
             "mlflow_server_database_url": f"postgresql://mlflow:{quote(WRONG, safe='')}@127.0.0.1/mlflow",
@@ -41,7 +41,7 @@ WISHES = [
 MESSAGES = [
     ("sqlite-0", 0, r"mlflow_server_port is 22: sshd \(pid \d+.*\) listens there already"),
     ("postgresql-0", 0, r"bucket mlflow-test-nowhere-123456789012 at http://10\.68\.\S+: there is no such bucket\. Create the"),
-    ("sqlite-0", 1, r"/opt/elsewhere has \d+ MiB free on sqlite-0: MLflow wants 1000000000\. Free some"),
+    ("sqlite-0", 1, "mlflow_server_database_url is set, and mlflow_server_database is sqlite: it would not be used"),
     ("postgresql-0", 1, r"The database 127\.0\.0\.1/mlflow cannot be used: .*password authentication failed .*Nothing was changed\."),
 ]
 
@@ -88,6 +88,12 @@ def told(machines, tmp_path_factory):
 @pytest.mark.parametrize(("name", "number", "message"), MESSAGES)
 def test_refused_before_anything_is_changed(told, name, number, message):
     assert re.search(message, told[number][name]), told[number][name]
+
+
+def test_full_disk_is_refused():
+    wish = {"_mlflow_server_environment": "/opt/elsewhere", "_mlflow_server_needed_mib": 10**9}
+    told = refused(play("--limit", "sqlite-0", "-e", json.dumps(wish), SCENARIO / "converge.yml"))
+    assert re.search(r"/opt/elsewhere has \d+ MiB free on sqlite-0: MLflow wants 1000000000\. Free some", told["sqlite-0"])
 
 
 def test_masked_unit_is_refused(machines):
