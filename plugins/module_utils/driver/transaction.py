@@ -45,7 +45,7 @@ class Transaction:
         self.pattern = os.path.join(state.LISTS, lists + "*")
         self.before = snapshot()
         self.files = {}
-        self.growing = {top: set(listing(top)) for top in GROWING}
+        self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in GROWING}
         self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
         self.lists = set(glob.glob(self.pattern))
         self.keep(EXTENDED)
@@ -118,12 +118,12 @@ class Transaction:
         for path in set(glob.glob(self.pattern)) - self.lists:
             os.unlink(path)
         for top, was in self.growing.items():
-            for path in set(listing(top)) - was:
+            for path in set(listing(top)) - (was or set()):
                 if os.path.isdir(path) and not os.path.islink(path):
                     shutil.rmtree(path, ignore_errors=True)
                 elif os.path.lexists(path):
                     os.unlink(path)
-            if not was and os.path.isdir(top) and not os.listdir(top):
+            if was is None and os.path.isdir(top) and not os.listdir(top):
                 os.rmdir(top)
 
 
