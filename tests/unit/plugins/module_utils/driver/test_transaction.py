@@ -1,0 +1,42 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files and folders of a change, put back."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import transaction
+
+
+class Program:
+    """Stands where apt and dpkg are; nothing is installed in these tests."""
+
+    def call(self, what, command, data=None):
+        return ""
+
+
+@pytest.fixture
+def change(tmp_path, monkeypatch):
+    for name in ("empty", "used"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "used/mine").write_text("mine")
+    monkeypatch.setattr(transaction, "GROWING", [str(tmp_path / name) for name in ("empty", "used", "absent")])
+    monkeypatch.setattr(transaction, "EXTENDED", str(tmp_path / "extended_states"))
+    monkeypatch.setattr(transaction, "ARCHIVES", str(tmp_path / "archives"))
+    monkeypatch.setattr(transaction.state, "LISTS", str(tmp_path / "lists"))
+    monkeypatch.setattr(transaction.state, "packages", dict)
+    return transaction.Transaction(Program(), "nvidia")
+
+
+def test_undone_is_as_before(change, tmp_path):
+    (tmp_path / "settings").write_text("old")
+    (tmp_path / "settings").chmod(0o600)
+    change.write(str(tmp_path / "settings"), b"new")
+    change.write(str(tmp_path / "absent/new"), b"new")
+    (tmp_path / "empty/build").mkdir()
+    (tmp_path / "used/build").write_text("built")
+    assert change.undo() == ([], [])
+    assert (tmp_path / "settings").read_text() == "old" and (tmp_path / "settings").stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "settings", "used"]
+    assert [path.name for path in (tmp_path / "used").iterdir()] == ["mine"] and not list((tmp_path / "empty").iterdir())
