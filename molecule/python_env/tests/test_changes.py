@@ -28,7 +28,7 @@ def converge(tmp_path, wishes, code=0):
     """What ansible-playbook prints with variables by host."""
     more = tmp_path / "wishes.yml"
     more.write_text(json.dumps({"all": {"hosts": wishes}}))
-    command = ["ansible-playbook", "-i", INVENTORY, "-i", more, SCENARIO / "converge.yml"]
+    command = ["ansible-playbook", "-vvv", "-i", INVENTORY, "-i", more, SCENARIO / "converge.yml"]
     environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == code, done.stdout[-5000:] + done.stderr[-3000:]
