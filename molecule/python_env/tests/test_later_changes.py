@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens to environments afterwards: hands, new lists, and lists that cannot be had. The tests run in this order."""
+"""What happens to environments afterwards: hands, new lists, and lists that cannot be had. Run last, in this order."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def test_what_hands_changed_is_put_right(tmp_path):
 
 @pytest.fixture(scope="module")
 def small():
-    """A folder of 2 MiB on trixie, to fill."""
+    """A folder of 300 KiB on trixie, to fill."""
     host = connect(HOSTS[1])
     with host.sudo():
-        host.check_output("mkdir -p /mnt/small && mount -t tmpfs -o size=2m tmpfs /mnt/small")
+        host.check_output("mkdir -p /mnt/small && mount -t tmpfs -o size=300k tmpfs /mnt/small")
     yield "/mnt/small"
     with host.sudo():
         host.check_output("umount /mnt/small && rmdir /mnt/small")
