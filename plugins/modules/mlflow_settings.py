@@ -167,8 +167,6 @@ def main():
     problems = settings.problems(module.params)
     if problems:
         module.fail_json(msg="\n".join(problems))
-    for name in ("database_url", "auth_database_url"):
-        module.params[name] = settings.with_driver(module.params[name])
     try:
         result = installing.Installation(module).bring()
     except (probe.PrepareError, credentials.CredentialsError) as error:
