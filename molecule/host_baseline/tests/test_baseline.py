@@ -43,9 +43,9 @@ def test_sudo_finds_no_fault(host):
 
 
 def test_limits_of_sessions_and_services(host):
-    assert host.check_output("su -l bob -c 'ulimit -Sn; ulimit -Hn; ulimit -l'").split() == ["20000", "500000", "8388608"]
+    assert host.check_output("su -l bob -c 'ulimit -Sn; ulimit -Hn; ulimit -l'").split() == ["5000", "15000", "4096"]
     started = "systemd-run --quiet --pipe --wait sh -c 'ulimit -Sn; ulimit -Hn; ulimit -l'"
-    assert host.check_output(started).split() == ["20000", "500000", "8388608"]
+    assert host.check_output(started).split() == ["5000", "15000", "4096"]
     assert host.file("/etc/security/limits.d/20-site.conf").content_string == "@staff hard core 0\n"
 
 
