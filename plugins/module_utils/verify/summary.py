@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What playbook verify saw, as one summary and one table: pure functions.
 
-A state is `proven`, `failed`, `not there` (nothing to prove) or `not proven` (there, and cannot be proven here; the detail says why).
+A state is `proven`, `failed`, `not there` (nothing to prove) or `not proven` (there, and cannot be proven here; the detail says why). What
+could be proven after a reboot is `not proven` and has `waits_for`, which the table shows in its place.
 """
 
 from __future__ import annotations
@@ -26,14 +27,26 @@ def entry(state, detail=""):
 
 
 def gpu(facts, scripted):
-    """Entry of a host's GPUs, whose driver's own check has passed. facts: mlinfra_gpu; scripted: the container proof's GPUs or None."""
-    what = "%d x %s" % (facts.get("count", 0), "/".join(facts.get("models") or ["NVIDIA GPU"]).upper())
+    """Entry of a host's GPUs, whose driver's own check has passed: proven when nvidia-smi shows all of them.
+
+    facts: mlinfra_gpu; scripted: the container proof's GPUs or None.
+    """
+    count, smi = facts.get("count", 0), facts.get("smi") or {}
+    what = "%d x %s" % (count, "/".join(facts.get("models") or ["NVIDIA GPU"]).upper())
     state = facts.get("driver_state")
     version = ((facts.get("driver") or {}).get("installed") or {}).get("version")
     driver = "driver %s" % version if version else "no driver"
-    if state == "coherent" and (facts.get("smi") or {}).get("available"):
-        return entry(PROVEN, "%s, %s%s" % (what, driver, ", seen in a container" if scripted else ""))
-    return entry(NOT_PROVEN, "%s, %s: %s" % (what, driver, str(state).replace("_", " ")))
+    if state != "coherent":
+        reasons = "; ".join(facts.get("driver_reasons") or [])
+        word = str(state).replace("_", " ")
+        told = entry(NOT_PROVEN, "%s, %s: %s%s" % (what, driver, word, " (%s)" % reasons if reasons else ""))
+        return dict(told, waits_for=word) if state == "reboot_pending" else told
+    answering = len(smi.get("gpus") or [])
+    if smi.get("problem") or not answering:
+        return entry(NOT_PROVEN, "%s, %s: %s" % (what, driver, smi.get("error") or "nvidia-smi shows no GPU"))
+    if answering < count:
+        return entry(FAILED, "%s, %s: nvidia-smi shows %d of them. Look at journalctl -k for NVRM." % (what, driver, answering))
+    return entry(PROVEN, "%s, %s%s" % (what, driver, ", seen in a container" if scripted else ""))
 
 
 def checked(role, seen):
@@ -88,8 +101,7 @@ def summary(hosts, asked):
     """
     silent = entry(FAILED, "does not answer any more; see what ansible said of it above")
     found = {
-        name: {role: checked(role, seen) for role in HEADINGS} if seen else dict.fromkeys(HEADINGS, silent)
-        for name, seen in hosts.items()
+        name: {role: checked(role, seen) for role in HEADINGS} if seen else dict.fromkeys(HEADINGS, silent) for name, seen in hosts.items()
     }
     problems = []
     for name in found:
@@ -106,7 +118,10 @@ def summary(hosts, asked):
 def table(told):
     """Lines for people out of a summary."""
     rows = [["host"] + list(HEADINGS.values())]
-    rows += [[name] + [roles[role]["state"] for role in HEADINGS] for name, roles in sorted(told["hosts"].items())]
+    rows += [
+        [name] + [roles[role].get("waits_for") or roles[role]["state"] for role in HEADINGS]
+        for name, roles in sorted(told["hosts"].items())
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     notes = []
@@ -117,7 +132,10 @@ def table(told):
     if told["problems"]:
         whole += "%d problem%s" % (len(told["problems"]), "" if len(told["problems"]) == 1 else "s")
     else:
-        whole += "all that is there is proven" if not notes else "all that can be proven here is proven"
+        waiting = sum(any("waits_for" in state for state in roles.values()) for roles in told["hosts"].values())
+        whole += "all that is there is proven" if not notes else "all that can be proven %s is proven" % ("now" if waiting else "here")
+        whole += "; %d %s for a reboot" % (waiting, "waits" if waiting == 1 else "wait") if waiting else ""
     trained = told["training"]
-    last = "training: %s%s" % (trained["state"], " (%s)" % trained["detail"] if trained["detail"] else "")
+    # what failed is told once, with the other problems
+    last = "training: %s%s" % (trained["state"], "" if trained["state"] == FAILED else " (%s)" % trained["detail"])
     return [whole] + lines + [last] + notes

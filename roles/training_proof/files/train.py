@@ -63,9 +63,11 @@ def register(client: Any, name: str, logged: Any, run_id: str) -> int:
     try:
         return int(version().version)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-    client.create_registered_model(name, description="What mlinfra.hosts' training_proof trains; the newest versions are kept.")
+        # The first version: the model is not there, which a server with accounts calls forbidden.
+        try:
+            client.create_registered_model(name, description="What mlinfra.hosts' training_proof trains; the newest versions are kept.")
+        except MlflowException:
+            raise error from None
     return int(version().version)
 
 
