@@ -26,7 +26,7 @@ GPU = {
     "models": ["a10g"],
     "driver": {"installed": {"version": "580.95.05"}},
     "driver_state": "coherent",
-    "smi": {"available": True},
+    "smi": {"available": True, "problem": None, "gpus": [{}, {}, {}, {}]},
 }
 
 
@@ -105,6 +105,27 @@ def test_gpus_count_only_when_the_driver_answers():
     assert told["hosts"]["a"]["nvidia_driver"]["state"] == "not proven" and told["proven"]
     assert table(told)[0] == "1 host: all that can be proven here is proven"
     assert table(told)[-1] == "a, gpu: 4 x A10G, driver 580.95.05: user space only"
+
+
+def test_a_driver_that_waits_for_a_reboot_is_shown_as_such():
+    facts = {**GPU, "driver_state": "reboot_pending", "driver_reasons": ["module 580.65.06 is loaded"]}
+    lines = table(summary({"a": seen(["nvidia_driver"], gpu=facts), "b": seen()}, "-"))
+    assert lines[0] == "2 hosts: all that can be proven now is proven; 1 waits for a reboot"
+    assert "reboot pending" in lines[2] and "reboot pending" not in lines[3]
+    assert lines[-1] == "a, gpu: 4 x A10G, driver 580.95.05: reboot pending (module 580.65.06 is loaded)"
+
+
+@pytest.mark.parametrize(
+    ("smi", "state"),
+    [
+        ({"available": True, "problem": "not_run", "error": "no module is loaded", "gpus": []}, "not proven"),
+        ({"available": True, "problem": None, "gpus": [{}, {}, {}]}, "failed"),
+        ({}, "not proven"),
+    ],
+)
+def test_a_driver_that_shows_not_all_gpus_is_no_proof(smi, state):
+    told = summary({"a": seen(["nvidia_driver"], gpu={**GPU, "smi": smi})}, "-")
+    assert told["hosts"]["a"]["nvidia_driver"]["state"] == state
 
 
 def test_a_host_without_a_gpu_has_none_to_prove():
