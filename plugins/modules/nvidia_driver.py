@@ -88,7 +88,7 @@ options:
     type: bool
     default: true
   load:
-    description: Load the modules after a change when none is loaded yet.
+    description: Load the modules when none is loaded and those of the running kernel are there. Not where nouveau has the GPUs.
     type: bool
     default: false
   proxy:
@@ -285,6 +285,7 @@ def run(module, folder):
     actions = prepare(job, folder) if changed else []
     known = decided["driver"] or next((versions.upstream(one) for one in job.picked.values()), None)
     manifest = seen["manifest"]
+    loads = plan.load_due(wish, seen, decided, made)
     if decided["settled"] and not changed:
         manifest = plan.manifest(wish, seen["packages"], known, job.kernels(known), seen["files"], seen["manifest"].get("brought") or [])
         changed = manifest != seen["manifest"]
@@ -295,10 +296,12 @@ def run(module, folder):
         manifest = job.carry_out()
         known = manifest["driver"]
         after = manifest["packages"]
-        problem = load(module.run_command) if wish["load"] and not seen["loaded"] else ""
+        loads = plan.load_due(wish, seen, decided, manifest["kernels"])
+    if loads and not module.check_mode:
+        problem = load(module.run_command)
     return {
-        "changed": changed,
-        "wanted": changed,
+        "changed": changed or loads,
+        "wanted": changed or loads,
         "wished": [] if decided["settled"] else ["%s=%s" % (name, job.picked[name]) if job.picked else name for name in wish["packages"]],
         "driver": known,
         "kernels": decided["kernels"],

@@ -48,7 +48,7 @@ def fits(wish, version):
 
 
 def decide(wish, seen):
-    """{problems, missing, remove, kernels, headers, own_source, files_due, driver} — what is to be done before a repository was asked."""
+    """{problems, settled, driver, remove, kernels, headers, listed, files_due}: what is to be done before a repository was asked."""
     problems = input_problems(wish)
     if not problems:
         problems += architectures.problems(wish["architectures"], wish["flavor"], wished_branch(wish), wish["kernel_modules"])
@@ -101,6 +101,12 @@ def sha256(text):
 def builds_due(plan, driver, made):
     """Kernels that the driver is not built for. made: see dkms.built."""
     return [kernel for kernel in plan["kernels"] if kernel not in made] if driver else list(plan["kernels"])
+
+
+def load_due(wish, seen, plan, made):
+    """Whether the modules could be loaded now and are not. made: kernels that they are built for."""
+    possible = wish["load"] and wish["kernel_modules"] and seen["running"] in made
+    return possible and not seen["loaded"] and not seen["nouveau"] and seen["running"] in plan["kernels"]
 
 
 def holds_due(wish, packages, driver):

@@ -25,7 +25,7 @@ LISTS = "/var/lib/apt/lists"
 
 
 def look():
-    """{packages, files, manifest, sources, lists, running, installed_kernels, header_kernels, loaded} of this host."""
+    """{packages, files, manifest, sources, lists, running, installed_kernels, header_kernels, loaded, nouveau} of this host."""
     return {
         "packages": packages(),
         "files": {path: digest(path) for path in FILES},
@@ -36,6 +36,7 @@ def look():
         "installed_kernels": dkms.kernels_installed(),
         "header_kernels": dkms.kernels_with_headers(),
         "loaded": os.path.isdir("/sys/module/nvidia"),
+        "nouveau": os.path.isdir("/sys/module/nouveau"),
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import re
 
-DRIVER = re.compile(r"^\d{3}(\.\d+){1,2}$")
+DRIVER = re.compile(r"^[0-9]{3}(\.[0-9]+){1,2}\Z")
 
 
 def upstream(version):
@@ -88,4 +88,4 @@ def _take(pattern, text):
 
 def kernel_key(kernel):
     """Sorts kernel releases: 6.1.0-9 before 6.1.0-56."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.findall(r"\d+|\D+", kernel)]
+    return [(1, int(part), "") if part[0] in "0123456789" else (0, 0, part) for part in re.findall(r"[0-9]+|[^0-9]+", kernel)]

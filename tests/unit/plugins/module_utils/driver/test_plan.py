@@ -15,7 +15,7 @@ def wish(**other):
     return {
         "source": "nvidia", "repository": URL, "branch": 580, "version": "", "flavor": "open", "architectures": ["ampere"],
         "packages": ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"], "packages_absent": ["nvidia-kernel-dkms"], "kernel_modules": True,
-        "kernels": ["running"], "headers": "linux-headers-KERNEL", "hold": True, **other,
+        "kernels": ["running"], "headers": "linux-headers-KERNEL", "hold": True, "load": False, **other,
     }  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def package(version, held=False):
 def seen(**other):
     return {
         "packages": {}, "files": dict.fromkeys(state.FILES), "manifest": {}, "sources": {}, "lists": True, "running": "6.1.0-56-amd64",
-        "installed_kernels": ["6.1.0-56-amd64"], "header_kernels": [], "loaded": False, **other,
+        "installed_kernels": ["6.1.0-56-amd64"], "header_kernels": [], "loaded": False, "nouveau": False, **other,
     }  # fmt: skip
 
 
@@ -111,6 +111,22 @@ def test_builds_and_holds_that_are_due():
     packages = dict(INSTALLED, libcuda1=package("580.95.05-1", held=True), bash=package("580.95.05"))
     assert plan.holds_due(wish(), packages, "580.95.05") == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"]
     assert plan.holds_due(wish(hold=False), packages, "580.95.05") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "there", "due"),
+    [
+        ({"load": True}, {}, True),
+        ({"load": False}, {}, False),
+        ({"load": True}, {"loaded": True}, False),
+        ({"load": True}, {"nouveau": True}, False),
+        ({"load": True}, {"running": "6.1.0-57-amd64"}, False),
+        ({"load": True, "kernel_modules": False}, {}, False),
+    ],
+)
+def test_modules_are_loaded_where_that_can_work(asked, there, due):
+    host = seen(packages=INSTALLED, **there)
+    assert plan.load_due(wish(**asked), host, plan.decide(wish(**asked), host), {"6.1.0-56-amd64": ["x"]}) is due
 
 
 def test_holds_of_others_are_respected():

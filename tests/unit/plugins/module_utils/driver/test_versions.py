@@ -56,3 +56,7 @@ def test_fits(version, branch, exact, fits):
 def test_kernels_sort_by_number():
     kernels = ["6.1.0-56-amd64", "6.1.0-9-amd64", "6.12.1-1-amd64"]
     assert sorted(kernels, key=versions.kernel_key) == ["6.1.0-9-amd64", "6.1.0-56-amd64", "6.12.1-1-amd64"]
+
+
+def test_kernels_with_odd_digits_are_text():
+    assert sorted(["6.1.0-²", "6.1.0-9"], key=versions.kernel_key) == ["6.1.0-9", "6.1.0-²"]
