@@ -1,0 +1,162 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What role nvidia_driver makes of a host that it has read: packages, refusals, and what is wrong at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "nvidia_driver"
+VARIABLES = {
+    name: value
+    for path in [ROLE / "defaults" / "main.yml", *sorted((ROLE / "vars" / "main").glob("*.yml"))]
+    for name, value in DataLoader().load_from_file(str(path), trusted_as_template=True).items()
+}
+INSTALLED = {"version": "580.95.05", "source": "packages", "packages": {"libcuda1": "580.95.05-1", "nvidia-fabricmanager": "580.95.05-1"}}
+GPU = {
+    "present": True, "count": 8, "models": ["h100"], "architectures": ["hopper"], "nvswitch_count": 0, "container": False,
+    "driver_state": "absent", "driver_reasons": [], "secure_boot": "disabled", "smi": {"problem": None, "error": None},
+    "driver": {"installed": {"version": None, "source": None, "packages": {}}, "loaded": {"is_loaded": False, "version": None},
+               "kernel_module_built_for": []},
+    "kernel": {"running": "6.1.0-56-amd64", "newest_installed": "6.1.0-56-amd64"},
+}  # fmt: skip
+WORKING = {
+    **GPU,
+    "driver_state": "coherent",
+    "driver": {**GPU["driver"], "installed": INSTALLED, "loaded": {"is_loaded": True, "version": "580.95.05"}},
+}
+NO_CHANGE = {"changed": False, "load_problem": ""}
+
+
+def ask(name, facts, system="Debian-12", **settings):
+    """One of the role's variables on a host."""
+    distribution, major = system.split("-")
+    variables = dict(
+        VARIABLES,
+        inventory_hostname="gpu1",
+        ansible_facts={"mlinfra_gpu": {**GPU, **facts}},
+        __nvidia_driver_host={
+            "platform_names": [system], "distribution": distribution, "distribution_major_version": major, "architecture": "x86_64",
+            "virtualization": "podman", "units": {"nvidia-fabricmanager.service": {"active": "inactive", "enabled": "enabled"}},
+        },
+        __nvidia_driver_change=NO_CHANGE,
+        **settings,
+    )  # fmt: skip
+    return Templar(DataLoader(), variables=variables).template(variables[name])
+
+
+def test_usual_host_is_refused_nothing():
+    assert ask("_nvidia_driver_refusals", {}, mlinfra_gpu_count=8) == []
+    assert ask("_nvidia_driver_packages", {}) == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "told"),
+    [
+        ({"container": True}, {"nvidia_driver_reboot": "always"}, "nvidia_driver_reboot is always: gpu1 is a container (podman)"),
+        ({}, {"mlinfra_gpu_count": 0, "mlinfra_instance_type": "g6f.xlarge"}, "gpu1 has a part of a GPU only (g6f.xlarge)"),
+        ({}, {"mlinfra_gpu_count": 0, "nvidia_driver_kernel_modules": False}, "gpu1 has a part of a GPU only (mlinfra_gpu_count is 0)"),
+        (
+            {"driver": {**GPU["driver"], "installed": {"version": "550.54.15", "source": "files", "packages": {}}}},
+            {},
+            "gpu1 has NVIDIA's driver 550.54.15 from no package",
+        ),
+        ({"nvswitch_count": 4}, {"nvidia_driver_source": "distribution"}, "gpu1 has 4 NVSwitches: CUDA wants a fabric manager of exactly"),
+        ({"models": ["b200"]}, {}, "gpu1 has GPUs of model B200"),
+        ({"secure_boot": "enabled"}, {}, "gpu1 boots with Secure Boot"),
+    ],
+)
+def test_refused_before_anything_is_changed(facts, settings, told):
+    (message,) = ask("_nvidia_driver_refusals", facts, **settings)
+    assert message.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings"),
+    [
+        ({"container": True}, {"nvidia_driver_reboot": "if_required"}),
+        ({"nvswitch_count": 4, "models": ["b200"]}, {"nvidia_driver_source": "distribution", "nvidia_driver_kernel_modules": False}),
+        ({"nvswitch_count": 4}, {"nvidia_driver_source": "distribution", "nvidia_driver_branch": 580, "system": "Ubuntu-24"}),
+        ({"secure_boot": "enabled"}, {"nvidia_driver_key_enrolled": True}),
+        ({"secure_boot": "enabled"}, {"nvidia_driver_kernel_modules": False}),
+        ({**WORKING, "secure_boot": "enabled"}, {}),
+    ],
+)
+def test_not_refused_where_it_can_work(facts, settings):
+    assert ask("_nvidia_driver_refusals", facts, **settings) == []
+
+
+def test_next_step_of_secure_boot_names_the_key_of_the_distribution():
+    (debian,) = ask("_nvidia_driver_refusals", {"secure_boot": "enabled"})
+    (ubuntu,) = ask("_nvidia_driver_refusals", {"secure_boot": "enabled"}, "Ubuntu-22")
+    assert "mokutil --import /var/lib/dkms/mok.pub" in debian and "nvidia_driver_key_enrolled" in debian
+    assert "update-secureboot-policy --new-key" in ubuntu and "mokutil --import /var/lib/shim-signed/mok/MOK.der" in ubuntu
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, "nvidia-fabricmanager"),
+        ({"nvidia_driver_branch": 570}, "nvidia-fabricmanager-570"),
+        ({"nvidia_driver_version": "535.54.03"}, "nvidia-fabricmanager-535"),
+        ({"system": "Ubuntu-24", "nvidia_driver_branch": 580}, "nvidia-fabricmanager"),
+        ({"system": "Ubuntu-24", "nvidia_driver_branch": 580, "nvidia_driver_source": "distribution"}, "nvidia-fabricmanager-580"),
+    ],
+)
+def test_fabric_manager_belongs_to_the_driver_where_a_switch_is(settings, name):
+    assert ask("_nvidia_driver_packages", {"nvswitch_count": 4}, **settings)[-1] == name
+    assert name not in ask("_nvidia_driver_packages", {}, **settings)
+
+
+@pytest.mark.parametrize(
+    ("reboot", "facts", "due"),
+    [
+        ("always", {}, True),
+        ("always", {"container": True}, False),
+        ("if_required", {"driver_state": "reboot_pending"}, True),
+        ("if_required", {"driver_state": "reboot_pending", "container": True}, False),
+        ("never", {"driver_state": "reboot_pending"}, False),
+    ],
+)
+def test_reboot_is_due(reboot, facts, due, monkeypatch):
+    monkeypatch.setitem(NO_CHANGE, "changed", True)
+    assert ask("_nvidia_driver_reboot_due", facts, nvidia_driver_reboot=reboot) is due
+
+
+def problems(facts, **settings):
+    return " ".join(ask("_nvidia_driver_problems", facts, **settings))
+
+
+def test_working_driver_has_no_problem():
+    assert problems(WORKING) == ""
+
+
+def test_modules_that_could_not_be_loaded(monkeypatch):
+    monkeypatch.setitem(NO_CHANGE, "load_problem", "modprobe nvidia: Key was rejected by service")
+    unloaded = {**WORKING, "driver": {**WORKING["driver"], "loaded": {"is_loaded": False, "version": None}}}
+    assert problems(unloaded).startswith("modprobe nvidia: Key was rejected by service on gpu1. Look at journalctl -k.")
+    # nouveau had the GPU: a reboot makes it work, or has made it work
+    assert problems({**unloaded, "driver_state": "reboot_pending"}) == "" == problems(WORKING)
+
+
+def test_loaded_driver_that_does_not_answer():
+    silent = {**WORKING, "smi": {"problem": "no_devices", "error": "nvidia-smi returned 6: No devices were found"}}
+    assert "is loaded and does not answer: nvidia-smi returned 6: No devices were found" in problems(silent)
+    assert problems({**silent, "container": True}) == ""
+
+
+def test_fabric_manager_must_run_and_be_of_the_drivers_version():
+    assert problems({**WORKING, "nvswitch_count": 4}).startswith("the fabric manager of gpu1 is inactive")
+    other = {**INSTALLED, "packages": {"nvidia-fabricmanager-580": "1:580.126.09-1"}}
+    told = problems({**WORKING, "nvswitch_count": 4, "driver": {**WORKING["driver"], "installed": other}})
+    assert told.startswith("gpu1 has 4 NVSwitches and fabric manager 1:580.126.09-1, and its driver is 580.95.05")
+    assert problems({**WORKING, "nvswitch_count": 4}, nvidia_driver_kernel_modules=False) == ""
+
+
+def test_what_waits_for_a_reboot_is_told_with_the_reason():
+    told = ask("_nvidia_driver_waits", {"driver_reasons": ["nouveau is loaded and holds the GPUs until the host restarts"]})
+    assert told.startswith("gpu1 waits for a reboot") and "nouveau is loaded" in told and "nvidia_driver_reboot to if_required" in told
