@@ -71,7 +71,7 @@ def training(hosts, asked):
         "%s: %s" % (name, seen["problems"][TRAINING]) for name, seen in sorted(hosts.items()) if seen and TRAINING in seen["problems"]
     ]
     reports = [dict(seen["training"], host=name) for name, seen in sorted(hosts.items()) if seen and seen.get("training")]
-    trained = next((report["trained"] for report in reports if report.get("trained")), {})
+    trained = next((dict(report["trained"], host=report["host"]) for report in reports if report.get("trained")), {})
     predicted = next((report for report in reports if report.get("predicted")), None)
     kept = {key: trained[key] for key in ("model", "version", "run_id", "metrics", "artifacts") if key in trained}
     if trained:

@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.verify.summary import HEADINGS, summary, table
 
 TRAINED = {
-    "host": "gpu2",
     "model": "mlinfra-proof",
     "version": 4,
     "run_id": "ab12",
