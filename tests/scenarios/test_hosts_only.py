@@ -203,3 +203,6 @@ def test_two_machines_without_aws(machines, controller):
     problems = "\n".join(told["problems"])
     assert f"{server}, mlflow_server: " in problems and f"{other}, python_env: " in problems and "training_proof: " in problems
     assert told["hosts"][other]["node_exporter"]["state"] == "proven", "what works is still told"
+
+    part = controller.play("verify", inventory, *wish, "--limit", other, code=2)
+    assert "1 host: " in part and list(json.loads(report.read_text())["hosts"]) == [other], "localhost is not among the limited hosts"
