@@ -158,6 +158,11 @@ def look(name):
     return found
 
 
+def primary_group(name):
+    """The group that a user has, or will have, anyway."""
+    return accounts.look(name)["group"] or name
+
+
 def write_keys(name, wished):
     """Write our block into the user's authorized_keys, by a new file that takes its place. Raises Refused."""
     account = pwd.getpwnam(name)
@@ -228,6 +233,7 @@ def main():
     changes = []
     for wish in wishes:
         name, before = wish["name"], look(wish["name"])
+        wish["groups"] = [group for group in wish["groups"] if group != primary_group(name)]
         then = users.after(wish, before)
         if name in (connected, "root"):
             problems += users.lockouts(name, before, then)

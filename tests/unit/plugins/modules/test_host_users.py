@@ -21,9 +21,11 @@ def users(capsys, monkeypatch, tmp_path):
     """Run the module; 'ada' is whoever runs this, with a home in tmp_path; commands are noted and not run."""
     me = pwd.getpwuid(os.geteuid())
     account = pwd.struct_passwd(("ada", "x", me.pw_uid, me.pw_gid, "", str(tmp_path), "/bin/sh"))
-    known = {"exists": True, "shell": "/bin/sh", "groups": ["adm"]}
+    known = {"exists": True, "shell": "/bin/sh", "group": "users", "groups": ["adm"]}
     commands = []
-    monkeypatch.setattr(module.accounts, "look", lambda name: known if name == "ada" else {**known, "exists": False, "groups": []})
+    monkeypatch.setattr(
+        module.accounts, "look", lambda name: known if name == "ada" else {**known, "exists": False, "group": None, "groups": []}
+    )
     monkeypatch.setattr(module.pwd, "getpwnam", lambda name: account)
     monkeypatch.setattr(module, "rights_of", lambda account: module.contextlib.nullcontext())
     monkeypatch.setattr(module, "SUDOERS", str(tmp_path))
@@ -86,3 +88,9 @@ def test_a_home_that_is_not_there(users, monkeypatch):
     monkeypatch.setattr(module, "keys_file", lambda account: "/no/home/.ssh/authorized_keys")
     monkeypatch.setattr(module.os.path, "isdir", lambda path: False)
     assert "its ssh keys have no place" in users({"name": "ada", "ssh_keys": [KEY]})["msg"]
+
+
+def test_the_group_that_a_user_has_anyway_is_no_further_one(users):
+    assert users({"name": "ada", "groups": ["users", "adm"]})["changed"] is False
+    answer = users({"name": "grace", "groups": ["grace"]})
+    assert [command[0] for command in answer["commands"]] == ["useradd"] and "--groups" not in answer["commands"][0]
