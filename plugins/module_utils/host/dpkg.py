@@ -39,7 +39,7 @@ def parse_status(text):
 def add(found, entry):
     """Put one paragraph's fields into {name: package}."""
     words = entry.get("Status", "").split()
-    if len(words) != 3:
+    if len(words) != 3 or "Package" not in entry:
         return
     want, error, status = words
     package = {

@@ -64,3 +64,12 @@ def test_what_an_interrupted_dpkg_wrote_beside_counts(tmp_path):
 
 def test_host_without_dpkg(tmp_path):
     assert dpkg.read_status(tmp_path / "missing") == {} and dpkg.parse_status("no package at all\n") == {}
+
+
+def test_paragraph_without_a_name_is_passed_over():
+    assert (
+        dpkg.parse_status("Status: install ok installed\nVersion: 1\n\nPackage: a\nStatus: install ok installed\nVersion: 2\n")["a"][
+            "version"
+        ]
+        == "2"
+    )
