@@ -4,18 +4,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
 
-ROLE = Path(__file__).resolve().parents[3] / "roles" / "nvidia_driver"
-VARIABLES = {
-    name: value
-    for path in [ROLE / "defaults" / "main.yml", *sorted((ROLE / "vars" / "main").glob("*.yml"))]
-    for name, value in DataLoader().load_from_file(str(path), trusted_as_template=True).items()
-}
 INSTALLED = {"version": "580.95.05", "source": "packages", "packages": {"libcuda1": "580.95.05-1", "nvidia-fabricmanager": "580.95.05-1"}}
 GPU = {
     "present": True, "count": 8, "models": ["h100"], "architectures": ["hopper"], "nvswitch_count": 0, "container": False,
@@ -32,24 +22,33 @@ WORKING = {
 NO_CHANGE = {"changed": False, "load_problem": ""}
 
 
-def ask(name, facts, system="Debian-12", **settings):
-    """One of the role's variables on a host."""
-    distribution, major = system.split("-")
-    variables = dict(
-        VARIABLES,
-        inventory_hostname="gpu1",
-        ansible_facts={"mlinfra_gpu": {**GPU, **facts}},
-        __nvidia_driver_host={
-            "platform_names": [system], "distribution": distribution, "distribution_major_version": major, "architecture": "x86_64",
-            "virtualization": "podman", "units": {"nvidia-fabricmanager.service": {"active": "inactive", "enabled": "enabled"}},
-        },
-        __nvidia_driver_change=NO_CHANGE,
-        **settings,
-    )  # fmt: skip
-    return Templar(DataLoader(), variables=variables).template(variables[name])
+@pytest.fixture
+def ask(value_of):
+    """Function (variable, facts of the GPUs, platform, settings) → value on a host."""
+
+    def value(name, facts, system="Debian-12", **settings):
+        distribution, major = system.split("-")
+        units = {"nvidia-fabricmanager.service": {"active": "inactive", "enabled": "enabled"}}
+        host = {"platform_names": [system], "distribution": distribution, "distribution_major_version": major, "units": units}
+        return value_of(
+            "nvidia_driver",
+            name,
+            inventory_hostname="gpu1",
+            ansible_facts={"mlinfra_gpu": {**GPU, **facts}},
+            __nvidia_driver_host={**host, "architecture": "x86_64", "virtualization": "podman"},
+            __nvidia_driver_change=NO_CHANGE,
+            **settings,
+        )
+
+    return value
 
 
-def test_usual_host_is_refused_nothing():
+@pytest.fixture
+def problems(ask):
+    return lambda facts, **settings: " ".join(ask("_nvidia_driver_problems", facts, **settings))
+
+
+def test_usual_host_is_refused_nothing(ask):
     assert ask("_nvidia_driver_refusals", {}, mlinfra_gpu_count=8) == []
     assert ask("_nvidia_driver_packages", {}) == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"]
 
@@ -70,7 +69,7 @@ def test_usual_host_is_refused_nothing():
         ({"secure_boot": "enabled"}, {}, "gpu1 boots with Secure Boot"),
     ],
 )
-def test_refused_before_anything_is_changed(facts, settings, told):
+def test_refused_before_anything_is_changed(ask, facts, settings, told):
     (message,) = ask("_nvidia_driver_refusals", facts, **settings)
     assert message.startswith(told)
 
@@ -86,11 +85,11 @@ def test_refused_before_anything_is_changed(facts, settings, told):
         ({**WORKING, "secure_boot": "enabled"}, {}),
     ],
 )
-def test_not_refused_where_it_can_work(facts, settings):
+def test_not_refused_where_it_can_work(ask, facts, settings):
     assert ask("_nvidia_driver_refusals", facts, **settings) == []
 
 
-def test_next_step_of_secure_boot_names_the_key_of_the_distribution():
+def test_next_step_of_secure_boot_names_the_key_of_the_distribution(ask):
     (debian,) = ask("_nvidia_driver_refusals", {"secure_boot": "enabled"})
     (ubuntu,) = ask("_nvidia_driver_refusals", {"secure_boot": "enabled"}, "Ubuntu-22")
     assert "mokutil --import /var/lib/dkms/mok.pub" in debian and "nvidia_driver_key_enrolled" in debian
@@ -107,7 +106,7 @@ def test_next_step_of_secure_boot_names_the_key_of_the_distribution():
         ({"system": "Ubuntu-24", "nvidia_driver_branch": 580, "nvidia_driver_source": "distribution"}, "nvidia-fabricmanager-580"),
     ],
 )
-def test_fabric_manager_belongs_to_the_driver_where_a_switch_is(settings, name):
+def test_fabric_manager_belongs_to_the_driver_where_a_switch_is(ask, settings, name):
     assert ask("_nvidia_driver_packages", {"nvswitch_count": 4}, **settings)[-1] == name
     assert name not in ask("_nvidia_driver_packages", {}, **settings)
 
@@ -122,20 +121,16 @@ def test_fabric_manager_belongs_to_the_driver_where_a_switch_is(settings, name):
         ("never", {"driver_state": "reboot_pending"}, False),
     ],
 )
-def test_reboot_is_due(reboot, facts, due, monkeypatch):
+def test_reboot_is_due(ask, reboot, facts, due, monkeypatch):
     monkeypatch.setitem(NO_CHANGE, "changed", True)
     assert ask("_nvidia_driver_reboot_due", facts, nvidia_driver_reboot=reboot) is due
 
 
-def problems(facts, **settings):
-    return " ".join(ask("_nvidia_driver_problems", facts, **settings))
-
-
-def test_working_driver_has_no_problem():
+def test_working_driver_has_no_problem(problems):
     assert problems(WORKING) == ""
 
 
-def test_modules_that_could_not_be_loaded(monkeypatch):
+def test_modules_that_could_not_be_loaded(problems, monkeypatch):
     monkeypatch.setitem(NO_CHANGE, "load_problem", "modprobe nvidia: Key was rejected by service")
     unloaded = {**WORKING, "driver": {**WORKING["driver"], "loaded": {"is_loaded": False, "version": None}}}
     assert problems(unloaded).startswith("modprobe nvidia: Key was rejected by service on gpu1. Look at journalctl -k.")
@@ -143,13 +138,13 @@ def test_modules_that_could_not_be_loaded(monkeypatch):
     assert problems({**unloaded, "driver_state": "reboot_pending"}) == "" == problems(WORKING)
 
 
-def test_loaded_driver_that_does_not_answer():
+def test_loaded_driver_that_does_not_answer(problems):
     silent = {**WORKING, "smi": {"problem": "no_devices", "error": "nvidia-smi returned 6: No devices were found"}}
     assert "is loaded and does not answer: nvidia-smi returned 6: No devices were found" in problems(silent)
     assert problems({**silent, "container": True}) == ""
 
 
-def test_fabric_manager_must_run_and_be_of_the_drivers_version():
+def test_fabric_manager_must_run_and_be_of_the_drivers_version(problems):
     assert problems({**WORKING, "nvswitch_count": 4}).startswith("the fabric manager of gpu1 is inactive")
     other = {**INSTALLED, "packages": {"nvidia-fabricmanager-580": "1:580.126.09-1"}}
     told = problems({**WORKING, "nvswitch_count": 4, "driver": {**WORKING["driver"], "installed": other}})
@@ -157,6 +152,6 @@ def test_fabric_manager_must_run_and_be_of_the_drivers_version():
     assert problems({**WORKING, "nvswitch_count": 4}, nvidia_driver_kernel_modules=False) == ""
 
 
-def test_what_waits_for_a_reboot_is_told_with_the_reason():
+def test_what_waits_for_a_reboot_is_told_with_the_reason(ask):
     told = ask("_nvidia_driver_waits", {"driver_reasons": ["nouveau is loaded and holds the GPUs until the host restarts"]})
     assert told.startswith("gpu1 waits for a reboot") and "nouveau is loaded" in told and "nvidia_driver_reboot to if_required" in told
