@@ -12,6 +12,7 @@ from tracking import job
 
 PARAMETERS = {"C": 0.05, "max_iter": 200, "random_state": 7}
 SAMPLE = 8  # rows whose prediction is compared
+MARK = {"mlinfra.proof": "training_proof"}  # on the versions that may be removed again
 
 
 def trained() -> tuple[Any, dict[str, float], Any, Any]:
@@ -39,10 +40,11 @@ def packages() -> list[str]:
 
 
 def forget_old(client: Any, name: str, keep: int) -> list[str]:
-    """Remove all but the newest versions of the model, with their runs and files; returns what went."""
+    """Remove all but the newest of the versions that a proof made, with their runs and files; returns what went."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    versions = sorted(client.search_model_versions(f"name='{name}'"), key=lambda version: int(version.version), reverse=True)
+    found = [version for version in client.search_model_versions(f"name='{name}'") if MARK.items() <= version.tags.items()]
+    versions = sorted(found, key=lambda version: int(version.version), reverse=True)
     for version in versions[keep:]:
         client.delete_model_version(name, version.version)
         model_id = version.model_id or version.source.removeprefix("models:/")
@@ -58,7 +60,7 @@ def register(client: Any, name: str, logged: Any, run_id: str) -> int:
     from mlflow.exceptions import MlflowException
 
     def version() -> Any:
-        return client.create_model_version(name, f"models:/{logged.model_id}", run_id, model_id=logged.model_id)
+        return client.create_model_version(name, f"models:/{logged.model_id}", run_id, tags=MARK, model_id=logged.model_id)
 
     try:
         return int(version().version)
