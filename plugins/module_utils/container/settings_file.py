@@ -24,7 +24,7 @@ class SettingsFile:
         self.text = ""
         if self.exists:
             try:
-                with open(self.path, encoding="utf-8") as file:
+                with open(self.path, encoding="utf-8", newline="") as file:
                     self.text = file.read()
             except UnicodeDecodeError as error:
                 raise SettingsError("%s is not UTF-8: %s at byte %d. Nothing was changed." % (path, error.reason, error.start)) from error
@@ -35,24 +35,27 @@ class SettingsFile:
         """Path of a new file in the same folder with that text and the attributes that the file has, or shall have."""
         os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=os.path.dirname(self.path), prefix=".mlinfra-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        if self.exists:
-            there = os.stat(self.path)
-            shutil.copystat(self.path, draft)
-            os.utime(draft)
-            os.chown(draft, there.st_uid, there.st_gid)
-        else:
-            os.chmod(draft, 0o644)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            if self.exists:
+                there = os.stat(self.path)
+                shutil.copystat(self.path, draft)
+                os.utime(draft)
+                os.chown(draft, there.st_uid, there.st_gid)
+            else:
+                os.chmod(draft, 0o644)
+        except BaseException:
+            os.unlink(draft)
+            raise
         return draft
 
     def replace(self, text):
         """Returns the path of the copy of the first original, when there is one."""
         original = self.path + ORIGINAL
+        # By a draft: a copy that a full disk cut short would count as the original ever after.
         if self.exists and not os.path.exists(original):
-            shutil.copy2(self.path, original)
-            there = os.stat(self.path)
-            os.chown(original, there.st_uid, there.st_gid)
+            os.replace(self.draft(self.text), original)
         os.replace(self.draft(text), self.path)
         return original if os.path.exists(original) else None
 
