@@ -171,10 +171,11 @@ class Prover:
         client = self.engine.version[0]
         self.program(client, "it belongs to the engine. Run role mlinfra.hosts.container_runtime.")
         version = engines.version_of(self.params["engine"], self.call(self.engine.version, "Asking the daemon for its version"))
+        image = self.image()
         handle, path = tempfile.mkstemp(prefix="mlinfra-", suffix=".tar")
-        with os.fdopen(handle, "wb") as file:
-            file.write(self.image())
         try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(image)
             self.call(self.engine.load(path), "Loading the image")
             printed = self.call(self.engine.run(), "Running a container").split()
             expected = hashlib.sha256(self.token.encode()).hexdigest()

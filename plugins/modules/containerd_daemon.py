@@ -110,6 +110,11 @@ ARGUMENTS = {
     "unit": {"type": "str", "default": "containerd.service"},
     "restart": {"type": "bool", "default": False},
 }
+# The version of the file's format whose names of plugins this collection knows: that of containerd 1.3 to 1.7, which 2.0 still takes.
+FORMAT = 2
+OTHER_FORMAT = (
+    "`containerd config migrate` prints an older file in the newer format; a file of containerd 2 that you do not need can be moved away."
+)
 
 
 def refusal(module, path, text):
@@ -149,11 +154,12 @@ def work(module):
     before = toml_settings.parse(path, file.text)
     patch = params["settings"]
     if patch and not before:
-        patch = {"version": 2, **patch}
-    if patch.get("plugins") and (before or patch).get("version", 1) < 2:
+        patch = {"version": FORMAT, **patch}
+    version = (before or patch).get("version", 1)
+    if patch.get("plugins") and version != FORMAT:
         raise settings.SettingsError(
-            "%s has the format version %s, in which plugins have other names: expected 2. Nothing was changed. "
-            "`containerd config migrate` prints it in the newer format." % (path, before.get("version", 1))
+            "%s has the format version %s, in which plugins have other names: expected %d. Nothing was changed. %s"
+            % (path, version, FORMAT, OTHER_FORMAT)
         )
     after = toml_settings.edited(path, file.text, patch)
     keys = settings.changed_keys(before, toml_settings.parse(path, after))

@@ -44,10 +44,18 @@ def flags(exec_start, environment):
     for word in (match.group(1).split() if match else [])[1:]:
         name = re.match(r"^\$\{?(\w+)\}?$", word)
         if name:
-            words += shlex.split(environment.get(name.group(1), ""))
+            words += split(environment.get(name.group(1), ""))
         else:
             words.append(word)
     return words
+
+
+def split(text):
+    """Words of a variable in a unit's command; where a quote is left open, as spaces part them."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
 
 
 def environment_of(text):

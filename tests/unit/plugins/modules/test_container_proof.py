@@ -79,3 +79,12 @@ def test_no_engine(run, tmp_path, monkeypatch):
     (tmp_path / "bin" / "docker").unlink()
     answer = run(engine="containerd")
     assert answer["failed"] and "This host has no ctr" in answer["msg"]
+
+
+def test_an_image_that_cannot_be_made_leaves_no_file(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(module, "PROGRAM", "no-such-program")
+    answer = run()
+    assert answer["failed"] and "This host has no no-such-program" in answer["msg"]
+    assert not list((tmp_path / "tmp").glob("*.tar"))

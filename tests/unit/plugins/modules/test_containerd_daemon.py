@@ -64,6 +64,13 @@ def test_plugins_of_an_older_format(run, tmp_path):
     assert run(settings={"oom_score": -1})["changed"]
 
 
+@pytest.mark.parametrize("version", ["3", '"two"'])
+def test_plugins_of_a_format_that_is_not_known(run, tmp_path, version):
+    (tmp_path / "c.toml").write_text(f"version = {version}\n")
+    answer = run(settings={"plugins": {"io.containerd.grpc.v1.cri": {"enable_cdi": True}}})
+    assert answer["failed"] and "has the format version" in answer["msg"] and "expected 2. Nothing was changed." in answer["msg"]
+
+
 def test_a_plugin_that_fails_gets_the_former_file_back(run, tmp_path):
     run(settings={"debug": {"level": "warn"}})
     before = (tmp_path / "c.toml").read_text()

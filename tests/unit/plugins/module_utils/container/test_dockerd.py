@@ -87,3 +87,8 @@ def test_a_data_root_that_overlay2_cannot_use():
     assert found.startswith("data-root is /mnt/my data, on a file system of type nfs4") and "container_runtime_data_root" in found
     assert dockerd.file_system_problem({"data-root": "/srv/x", "storage-driver": "vfs"}, "/srv", MOUNTS) is None
     assert dockerd.file_system_problem({}, "/var/lib/docker", MOUNTS) is None
+
+
+def test_flags_with_an_open_quote_are_words():
+    start = "{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS ; ignore_errors=no ; }"
+    assert dockerd.flags(start, {"DOCKER_OPTS": "--label a='b --debug"}) == ["-H", "fd://", "--label", "a='b", "--debug"]
