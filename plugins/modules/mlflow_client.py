@@ -69,7 +69,6 @@ files:
   sample: [/etc/mlinfra/mlflow.json]
 """
 
-import contextlib
 import json
 import os
 import pwd
@@ -85,18 +84,6 @@ ARGUMENTS = {
     "settings_file": {"type": "path", "default": "/etc/mlinfra/mlflow.json"},
     "tracking_uri": {"type": "str", "required": True},
 }
-
-
-@contextlib.contextmanager
-def acting_as(account):
-    """With that user's rights alone: what it has put in its home folder (a link, say) leads to nothing that is not its own."""
-    os.setegid(account.pw_gid)
-    os.seteuid(account.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 def account_of(name):
@@ -126,13 +113,18 @@ def bring_address(params, module):
 def bring_credentials(params, module, account):
     """Diffs of the user's file; written, as that user, unless in check mode."""
     name, password = credentials.parse(params["credentials"], "The account of the server's host")
+    if os.path.normpath(account.pw_dir) != os.path.normpath(params["home"]):
+        raise credentials.CredentialsError(
+            "User %s has the home folder %s on this host: expected %s, where MLflow's client would not find the account. "
+            "Run usermod --home %s %s." % (params["user"], account.pw_dir, params["home"], params["home"], params["user"])
+        )
     folder, text = os.path.join(params["home"], ".mlflow"), credentials.render(name, password)
     path = os.path.join(folder, "credentials")
     group = files.group_name(account.pw_gid)
     home = (params["home"], params["user"], group, "0700")
     if files.folder_differs(*home) and not module.check_mode:
         files.make_folder(*home)
-    with acting_as(account):
+    with files.acting_as(account):
         ready = not files.folder_differs(folder, params["user"], group, "0700")
         if ready and not files.differs(path, text, "0600", group, params["user"]):
             return []

@@ -171,6 +171,9 @@ def main():
         result = installing.Installation(module).bring()
     except (probe.PrepareError, credentials.CredentialsError) as error:
         module.fail_json(msg=str(error))
+    except KeyError as error:  # of pwd or grp
+        told = (module.params["user"], error.args[0] if error.args else error)
+        module.fail_json(msg="user is %s: expected a user and a group of that name on this host (%s). Add them first." % told)
     except OSError as error:
         told = (error.filename, error.strerror)
         module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % told)

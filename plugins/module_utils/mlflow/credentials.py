@@ -65,7 +65,10 @@ def problem_of(password):
 def of_url(url):
     """The password in a database URL as it is written there and as it is meant; empty strings without one."""
     try:
-        written = urlsplit(url).password or ""
+        parts = urlsplit(url)
+        # libpq takes it among the parameters, too
+        named = re.search(r"(?:^|&)password=([^&]*)", parts.query)
+        written = parts.password or (named.group(1) if named else "")
     except ValueError:
         written = ""
     return written, unquote(written)

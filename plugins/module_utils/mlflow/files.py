@@ -77,6 +77,24 @@ def write(module, path, text, mode, group, owner="root"):
         raise
 
 
+@contextlib.contextmanager
+def acting_as(account):
+    """With that user's rights alone: what it has put in a folder of its own (a link, say) leads to nothing that is not its own.
+
+    account: its entry of pwd. Other groups of who runs this are left, too.
+    """
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(account.pw_gid)
+    os.seteuid(account.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
 def remove(path):
     """Remove the file; nothing happens when it is not there."""
     with contextlib.suppress(FileNotFoundError):
@@ -86,6 +104,20 @@ def remove(path):
 def folder_differs(path, owner, group, mode):
     """Whether the folder is not there as wished."""
     return not os.path.isdir(path) or _attributes_differ(path, owner, group, mode)
+
+
+def foreign_content(path, owner):
+    """Name of something that lies in the folder while it belongs to somebody else; None when there is none. A new disk has lost+found."""
+    if not os.path.isdir(path) or _name_of(os.stat(path).st_uid) == owner:
+        return None
+    return next((entry for entry in sorted(os.listdir(path)) if entry != "lost+found"), None)
+
+
+def _name_of(number):
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return None
 
 
 def make_folder(path, owner, group, mode):

@@ -11,7 +11,9 @@ admin.ini.new (a password that the administrator shall get).
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
+import pwd
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow import credentials, files, probe, settings
 
@@ -100,11 +102,30 @@ class Installation:
             wanted.append((wish["artifacts"], wish["user"], wish["user"], "0700"))
         return wanted
 
+    def refuse_foreign_folder(self):
+        """Whoever has files in the folder of the artifacts would not get at them any more.
+
+        :raises PrepareError: there are some.
+        """
+        path, user = self.wish["artifacts"], self.wish["user"]
+        found = files.foreign_content(path, user) if path.startswith("/") else None
+        if found:
+            raise probe.PrepareError(
+                "mlflow_server_artifacts is %s, which has %s in it and does not belong to user %s: expected a folder for artifacts alone. "
+                "Choose another, or give it to %s if that is meant (chown)." % (path, found, user, user)
+            )
+
+    def rights_for(self, path):
+        """The service owns what is below its data: what it might have put there must not lead root elsewhere."""
+        inside = path.startswith(self.wish["data"].rstrip("/") + "/")
+        return files.acting_as(pwd.getpwnam(self.wish["user"])) if inside else contextlib.nullcontext()
+
     def bring(self):
         """The module's result."""
         accounts = self.accounts()
         self.module.no_log_values.update(filter(None, (accounts.admin, accounts.pending, accounts.job)))
         texts = self.texts(accounts)
+        self.refuse_foreign_folder()
         stale = [text for text in texts if files.differs(*text)]
         folders = [folder for folder in self.folders() if files.folder_differs(*folder)]
         pending = self.path("restart-pending")
@@ -113,7 +134,8 @@ class Installation:
         done = []
         if not self.module.check_mode:
             for folder in folders:
-                files.make_folder(*folder)
+                with self.rights_for(folder[0]):
+                    files.make_folder(*folder)
             if untried:
                 done = self.prepare(accounts, pending)
             if [path for path, *unused in stale if os.path.basename(path) not in ACCOUNTS]:

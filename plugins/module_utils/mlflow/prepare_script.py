@@ -111,10 +111,15 @@ def back_up(url, folder, revision):
 
     source = url[len("sqlite:///") :]
     name, suffix = os.path.splitext(os.path.basename(source))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
     copy = os.path.join(folder, "%s-%s-%s%s" % (name, revision or "unversioned", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), suffix))
-    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
-        old.backup(new)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
+            old.backup(new)
+    except (OSError, sqlite3.Error) as error:
+        with contextlib.suppress(OSError):
+            os.unlink(copy)
+        raise Problem("database", "it cannot be copied to %s before its schema is upgraded: %s" % (copy, first_lines(error))) from None
     return copy
 
 
@@ -149,6 +154,16 @@ def bring_up_to_date(given, stores):
 
 def settle_admin(given):
     """The administrator is there before the server answers anybody; what was done, in words."""
+    try:
+        return settled_admin(given)
+    except Exception as error:  # MLflow's own and SQLAlchemy's, whose text has what was to be written: a password's hash
+        cause = error.__cause__ or error
+        reason = first_lines(cause) if getattr(cause, "orig", None) else type(cause).__name__
+        raise Problem("database", "the administrator's account cannot be written: %s" % reason) from None
+
+
+def settled_admin(given):
+    """See settle_admin."""
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
     admin, store = given["admin"], SqlAlchemyStore()

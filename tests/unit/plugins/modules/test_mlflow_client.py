@@ -7,6 +7,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import pwd
 import stat
 
 import pytest
@@ -20,7 +21,24 @@ PASSWORD = "a job's password"
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
+def home(tmp_path, monkeypatch):
+    """The home folder that all users have here; `home["is"]` changes it."""
+    place = {"is": str(tmp_path / "home")}
+
+    def account_of(name):
+        try:
+            entry = list(pwd.getpwnam(name))
+        except KeyError:
+            return None
+        entry[5] = place["is"]
+        return pwd.struct_passwd(entry)
+
+    monkeypatch.setattr(module, "account_of", account_of)
+    return place
+
+
+@pytest.fixture
+def run(tmp_path, capsys, home):
     """run(**options) -> the module's result."""
 
     def act(check=False, password=PASSWORD, **options):
@@ -71,6 +89,12 @@ def test_link_that_a_job_has_made_leads_nowhere(run, tmp_path):
     (tmp_path / "home" / ".mlflow").symlink_to(closed)
     assert "cannot be written" in run(user="nobody")["msg"]
     assert not any(closed.iterdir()) and closed.stat().st_uid == 0
+
+
+def test_user_with_another_home_would_not_find_the_account(run, home, tmp_path):
+    home["is"] = "/somewhere/else"
+    assert "has the home folder /somewhere/else" in run()["msg"]
+    assert not (tmp_path / "home").exists()
 
 
 def test_text_that_is_no_account(run):

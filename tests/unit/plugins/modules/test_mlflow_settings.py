@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import stat
 
 import pytest
@@ -14,7 +15,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow import credentials, installing, probe
 from ansible_collections.mlinfra.hosts.plugins.modules import mlflow_settings as module
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="files are given to root")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="files are given to other users")
 SECRET = "postgresql://mlflow:topsecret@db/mlflow"
 
 
@@ -90,6 +91,34 @@ def test_what_does_not_work_changes_nothing(run, tmp_path, tried):
     tried["answer"] = refuse
     assert run(artifacts="s3://bucket")["msg"] == "no such bucket"
     assert {path: path.read_text() for path in (tmp_path / "etc").iterdir()} == before
+
+
+def test_folder_with_files_of_others_is_not_taken(run, tmp_path, tried):
+    mount = tmp_path / "artifacts"
+    (mount / "lost+found").mkdir(parents=True)
+    os.chown(mount, 65534, 65534)
+    (mount / "theirs").write_text("")
+    for check in (True, False):
+        assert "has theirs in it and does not belong to user root" in run(check=check)["msg"]
+    assert mount.stat().st_uid == 65534 and not tried["given"]
+    (mount / "theirs").unlink()
+    assert run()["changed"] and mount.stat().st_uid == 0
+
+
+def test_link_that_the_service_has_made_leads_nowhere(run, tmp_path):
+    closed, data = tmp_path / "closed", tmp_path / "var"
+    for folder in (*tmp_path.parents[:3], tmp_path):
+        os.chmod(folder, 0o755)
+    closed.mkdir(mode=0o700)
+    data.mkdir(mode=0o700)
+    os.chown(data, *pwd.getpwnam("daemon")[2:4])
+    (data / "artifacts").symlink_to(closed)
+    assert "cannot be written" in run(user="daemon", artifacts=str(data / "artifacts"))["msg"]
+    assert closed.stat().st_uid == 0 and stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_user_without_a_group_of_its_name(run):
+    assert "user and a group of that name" in run(user="nobody")["msg"]
 
 
 def test_service_is_stopped_for_an_upgrade_and_only_then(run, tried, monkeypatch):

@@ -43,6 +43,10 @@ def test_text_shows_no_password_in_any_form():
     assert shown == "FATAL ******** for postgresql+psycopg2://mlflow:********@db:5432/x, other://u:********@h"
 
 
+def test_password_among_the_parameters_is_one():
+    assert credentials.of_url("postgresql://db/x?user=u&password=p%40ss") == ("p%40ss", "p@ss")
+
+
 def test_url_without_password_hides_nothing():
     url = "sqlite:////var/lib/x.db"
     assert credentials.without(url + ": no", credentials.of_url(url)) == url + ": no"
