@@ -51,5 +51,5 @@ def test_uv_is_there_and_nothing_else_was_left(host):
             host.check_output("ls -A /opt/mlinfra/envs | grep -vcE '^(vision|speech|\\.(vision|speech)-[0-9a-f]{8}-.{8})$' || true") == "0"
         )
         assert host.check_output("ls -A /opt/mlinfra/envs | wc -l") == "4"
-        assert not host.file("/root/.cache/uv").exists and not host.file("/root/.cache/pip").exists
+        assert not host.run("ls ~/.cache/uv ~/.cache/pip").stdout
         assert host.check_output("find /usr/local/bin -type f -o -type l") == ""
