@@ -33,11 +33,10 @@ class Install:
         change = transaction.Transaction(self.program, transaction.lists_of(self.wish["repository"] or "none"))
         try:
             driver = self._forward(change, before)
-        except (apt.Failed, Broken, OSError) as error:
+        except Exception as error:  # whatever it was, the host must not stay half changed
             why = self._why(error)
             done, left = change.undo()
-            if self.made_initrd:
-                self._initramfs(before)
+            left += self._initramfs_back(before)
             raise Broken(message(why, done, left)) from error
         return driver
 
@@ -115,6 +114,15 @@ class Install:
                     self.program.call("update-initramfs", ["update-initramfs", "-u", "-k", os.path.basename(image)[len("initrd.img-") :]])
         elif shutil.which("dracut", path="/usr/sbin:/sbin:/usr/bin:/bin"):
             self.program.call("dracut", ["dracut", "--regenerate-all", "--force"])
+
+    def _initramfs_back(self, images):
+        """Made anew once more after an undo. Returns what could not be, in words."""
+        try:
+            if self.made_initrd:
+                self._initramfs(images)
+        except apt.Failed as error:
+            return ["the initramfs could not be made again (%s): %s" % (error.what, "; ".join(apt.reasons(error.output)))]
+        return []
 
     def _why(self, error):
         """Which driver, which kernel, and the lines that tell why."""

@@ -87,8 +87,10 @@ class Transaction:
         selections = {name: "hold" if one["held"] else "install" for name, one in self.before.items() if one["version"]}
         now = snapshot()
         changed = {name: how for name, how in selections.items() if name in now and now[name]["held"] != (how == "hold")}
-        if changed:
+        try:
             select(self.program, changed)
+        except apt.Failed as error:
+            left.append("holds of %s could not be set back: %s" % (", ".join(changed), "; ".join(apt.reasons(error.output))))
         put(EXTENDED, *self.files[EXTENDED])
         self._sweep()
         rest = difference(self.before, snapshot())

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change that fails is undone, whatever made it fail, and ends in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, transaction
+
+
+class Change:
+    """Stands in for transaction.Transaction: only what is undone counts here."""
+
+    undone = 0
+
+    def __init__(self, program, lists):
+        pass
+
+    def undo(self):
+        Change.undone += 1
+        return ["2 packages purged"], []
+
+
+def failing(error):
+    raise error
+
+
+@pytest.fixture
+def job(monkeypatch):
+    monkeypatch.setattr(transaction, "Transaction", Change)
+    monkeypatch.setattr(install.dkms, "newest_log", lambda since: "")
+    monkeypatch.setattr(Change, "undone", 0)
+    return install.Install({"repository": None, "source": "distribution"}, {}, {}, None)
+
+
+@pytest.mark.parametrize("error", [apt.Failed("driver", "E: no"), OSError(28, "No space left on device"), KeyError("packages")])
+def test_any_failure_is_undone(job, monkeypatch, error):
+    monkeypatch.setattr(job, "_forward", lambda change, images: failing(error))
+    with pytest.raises(install.Broken, match=r"The host is as it was before \(2 packages purged\)"):
+        job.carry_out()
+    assert Change.undone == 1
+
+
+def test_an_initramfs_that_cannot_be_made_again_is_told(job, monkeypatch):
+    def forward(change, images):
+        job.made_initrd = True
+        raise install.Broken("no")
+
+    monkeypatch.setattr(job, "_forward", forward)
+    monkeypatch.setattr(job, "_initramfs", lambda images: failing(apt.Failed("update-initramfs", "E: no room")))
+    with pytest.raises(
+        install.Broken, match=r"NOT all could be undone: the initramfs could not be made again \(update-initramfs\): E: no room"
+    ):
+        job.carry_out()
