@@ -202,8 +202,8 @@ ARGUMENTS = {
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "str"},
-    "index_url": {"type": "str"},
-    "proxy": {"type": "str"},
+    "index_url": {"type": "str", "no_log": True},
+    "proxy": {"type": "str", "no_log": True},
     "uv_path": {"type": "path", "default": "/opt/mlinfra/uv"},
     "uv_requirements": {"type": "str"},
     "compile_bytecode": {"type": "bool", "default": False},
@@ -296,8 +296,9 @@ def present(module):
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["requirements"])])
-    # Only what is secret in the addresses: a message shall name the index.
+    # The journal has no address at all, for it is written before this; what is returned lacks only what is secret in them.
     for name in ("index_url", "proxy"):
+        module.no_log_values.discard(module.params[name])
         module.no_log_values.update(secrets.of_url(module.params[name]))
     found = problems(module.params)
     if found:

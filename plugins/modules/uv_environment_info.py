@@ -60,7 +60,9 @@ options:
         description: Mode of its folder, as octal digits. Any when left out.
         type: str
   imports:
-    description: Lists of modules to import, by name of the environment. A failure is reported, it is no failure of the task.
+    description:
+      - Lists of modules to import, by name of the environment. A failure is reported, it is no failure of the task.
+      - They are imported as the owner of the environment, who decides what happens then.
     type: dict
     default: {}
 seealso:
@@ -100,6 +102,9 @@ environments:
     python:
       description: Version of its Python, as V(3.11.2), when it was made; null when there is none.
       type: str
+    machine:
+      description: The machine that it was made for, as V(x86_64); null when that is not known.
+      type: str
     requirements_sha256:
       description: SHA-256 of the list that it was made from; null when there is none.
       type: str
@@ -126,6 +131,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.validation import check_type_list
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, installed, interpreter, state
 
@@ -165,6 +171,7 @@ def differences(wish, seen):
 def failed_import(folder, names):
     """{module, message} of the first that the environment cannot import; None when there is none."""
     with tempfile.TemporaryDirectory() as scratch:
+        build.hand_over(scratch, folder)
         broken = build.broken_import(folder, names, scratch, keep_bytecode=False)
     return {"module": broken[0], "message": broken[1]} if broken else None
 
@@ -180,6 +187,7 @@ def look(wish, imports):
         "there": seen is not None,
         "reasons": differences(wish, seen),
         "python": record.get("python", {}).get("version"),
+        "machine": record.get("python", {}).get("machine"),
         "requirements_sha256": record.get("requirements_sha256"),
         "installed": have,
         "digest": installed.digest(have),
@@ -192,11 +200,15 @@ def main():
     found, problems = [], []
     for wish in module.params["environments"]:
         try:
-            found.append(look(wish, module.params["imports"].get(wish["name"]) or []))
+            found.append(look(wish, check_type_list(module.params["imports"].get(wish["name"]) or [])))
         except (build.BuildError, interpreter.InterpreterError, state.StateError) as error:
             problems.append("%s: %s" % (wish["name"], error))
         except ValueError:
             problems.append("%s: mode is %s: expected octal digits, as 0755" % (wish["name"], wish["mode"]))
+        except TypeError:
+            problems.append("%s: imports has something else than a list of modules for it" % wish["name"])
+        except OSError as error:
+            problems.append("%s cannot be read: %s. Is the task run with become: true?" % (wish["path"], error))
     if problems:
         module.fail_json(msg="\n".join(problems))
     module.exit_json(changed=False, environments=found)

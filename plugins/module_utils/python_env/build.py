@@ -88,6 +88,7 @@ def make(wish, found, install):
             "requirements_sha256": sha256,
             "python": {
                 "executable": found["executable"],
+                "machine": found["markers"]["platform_machine"],
                 "minor_version": found["markers"]["python_version"],
                 "version": found["markers"]["python_full_version"],
             },
@@ -143,17 +144,32 @@ def own(folder, owner, group):
         raise BuildError("%s: %s. Add it first, or leave owner and group out" % (folder, error)) from error
 
 
+def owner_of(folder):
+    """Arguments of Popen that make a process the folder's owner's; empty for root's folders, and for who is not root."""
+    status = os.stat(folder)
+    if os.geteuid() or not status.st_uid:
+        return {}
+    return {"user": status.st_uid, "group": status.st_gid, "extra_groups": []}
+
+
+def hand_over(scratch, folder):
+    """Gives an empty folder to the owner of an environment."""
+    status = os.stat(folder)
+    if not os.geteuid():
+        os.chown(scratch, status.st_uid, status.st_gid)
+
+
 def broken_import(folder, names, scratch, keep_bytecode):
     """(module, last lines printed) of the first of the modules that cannot be imported in an environment; None when all can.
 
     keep_bytecode: whether what they load stays compiled, so that who may not write there need not compile it at each start.
-    Raises BuildError when it takes too long.
+    What is in an environment runs as its owner: it shall be root for nobody. Raises BuildError when it takes too long.
     """
     if not names:
         return None
     environment = {"HOME": scratch, "PATH": os.defpath, "LC_ALL": "C.UTF-8", "DO_NOT_TRACK": "1"}
     flags = ["-I"] if keep_bytecode else ["-I", "-B"]
-    code, output = run([os.path.join(folder, "bin", "python"), *flags, "-c", _IMPORT, *names], environment, IMPORT_SECONDS)
+    code, output = run([os.path.join(folder, "bin", "python"), *flags, "-c", _IMPORT, *names], environment, IMPORT_SECONDS, owner_of(folder))
     if not code:
         return None
     before, unused, said = output.rpartition(_MARK)
@@ -161,7 +177,7 @@ def broken_import(folder, names, scratch, keep_bytecode):
     return name, "\n".join(said.strip().splitlines()[-4:]) or "exit code %d" % code
 
 
-def run(command, environment, seconds):
+def run(command, environment, seconds, identity=None):
     """(exit code, all that it printed) of a program. What it started ends with it. Raises BuildError after `seconds`."""
     try:
         child = subprocess.Popen(
@@ -173,6 +189,7 @@ def run(command, environment, seconds):
             start_new_session=True,
             text=True,
             errors="replace",
+            **(identity or {}),
         )
     except OSError as error:
         raise BuildError("%s cannot be run: %s" % (command[0], error.strerror or error)) from error

@@ -12,7 +12,7 @@ def differences(hosts):
     """{failures: [text], notes: [text]} of {host: [environment, as uv_environment_info returns them]}.
 
     Each host is compared with the first one that has an environment of that name. Another list, or what the same list means for another
-    Python, is a note; another result of the same list on the same Python is a failure.
+    Python or machine, is a note; another result of the same list on the same ones is a failure.
     """
     found = {"failures": [], "notes": []}
     first = {}
@@ -35,16 +35,17 @@ def _compare(model, environment):
     if model["digest"] == environment["digest"]:
         return None, ""
     text = _words(model["installed"], environment["installed"])
-    if _minor(model) != _minor(environment):
-        return "notes", "the list means something else for Python %s than for %s: %s" % (_minor(environment), _minor(model), text)
+    if _made_for(model) != _made_for(environment):
+        return "notes", "the list means something else for %s than for %s: %s" % (_made_for(environment), _made_for(model), text)
     return "failures", "the same list has made something else: %s. Remove %s there, and run role python_env again" % (
         text,
         environment["path"],
     )
 
 
-def _minor(environment):
-    return ".".join((environment["python"] or "unknown").split(".")[:2])
+def _made_for(environment):
+    """What the markers of a list can depend on, in words."""
+    return "Python %s on %s" % (environment["python"] or "unknown", environment.get("machine") or "an unknown machine")
 
 
 def _words(one, other):

@@ -268,6 +268,21 @@ def test_no_password_is_shown(run, index):
     assert not [word for word in ("geh%40im", "geh@im", "heimlich") if word in json.dumps(failed)]
 
 
+def test_no_token_in_the_journal(run, index, monkeypatch):
+    """A token alone in front of the host is nothing that Ansible's own filter knows."""
+    logged = []
+    monkeypatch.setattr(module.AnsibleModule, "log", lambda _self, text, log_args=None: logged.append(f"{text} {log_args}"))
+    told = run(index.add("alpha", "1.0"), index_url="http://geheim-token@127.0.0.1:9/simple")
+    assert logged and "geheim-token" not in " ".join(logged) + json.dumps(told) and "127.0.0.1:9" in told["msg"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to other users")
+def test_what_others_own_does_not_run_as_root(tmp_path):
+    assert build.owner_of(tmp_path) == {}
+    os.chown(tmp_path, 65534, 65534)
+    assert build.owner_of(tmp_path) == {"user": 65534, "group": 65534, "extra_groups": []}
+
+
 def test_uv_is_installed_by_its_list(run, index, tmp_path):
     uv = tmp_path / "tools" / "uv"
     line = index.add("uv", "0.0.1")
@@ -291,7 +306,7 @@ def read(answer, path):
     return ask
 
 
-def test_info_agrees(run, read, index, path):
+def test_info_agrees(run, read, answer, index, path):
     assert read("alpha")["reasons"] == ["it is not there"] and read(state="absent")["reasons"] == []
     line = index.add("alpha", "1.0")
     made = run(line)
@@ -305,4 +320,6 @@ def test_info_agrees(run, read, index, path):
         "module": "delta",
         "message": read(line, imports=["delta"])["failed_import"]["message"],
     }
+    found = answer(info, {"environments": [{"name": "vision", "path": str(path), "python": PYTHON}], "imports": {"vision": "alpha,json"}})
+    assert found["environments"][0]["failed_import"] is None, "a survey gives text"
     assert "vision: python is 9.9: there is no such interpreter" in read(line, python="9.9")["msg"]

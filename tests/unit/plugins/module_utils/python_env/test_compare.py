@@ -5,12 +5,13 @@ from __future__ import annotations
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import compare, installed
 
 
-def environment(packages, python="3.11.2", sha256="a", there=True):
+def environment(packages, python="3.11.2", sha256="a", there=True, machine="x86_64"):
     return {
         "name": "vision",
         "path": "/envs/vision",
         "there": there,
         "python": python,
+        "machine": machine,
         "requirements_sha256": sha256,
         "installed": packages,
         "digest": installed.digest(packages),
@@ -35,12 +36,20 @@ def test_the_same_list_made_something_else():
 
 
 def test_what_is_meant_to_differ_is_a_note():
-    found = told(environment({"six": "1"}), environment({"six": "2"}, python="3.13.5"), environment({"six": "3"}, sha256="b"))
+    found = told(
+        environment({"six": "1"}),
+        environment({"six": "2"}, python="3.13.5"),
+        environment({"six": "3"}, sha256="b"),
+        environment({"six": "4"}, machine="aarch64"),
+    )
     assert found == {
         "failures": [],
         "notes": [
-            "vision on host-0 and host-1: the list means something else for Python 3.13 than for 3.11: six is 2 instead of 1",
+            "vision on host-0 and host-1: the list means something else for Python 3.13.5 on x86_64 than for "
+            "Python 3.11.2 on x86_64: six is 2 instead of 1",
             "vision on host-0 and host-2: they are made from different lists",
+            "vision on host-0 and host-3: the list means something else for Python 3.11.2 on aarch64 than for "
+            "Python 3.11.2 on x86_64: six is 4 instead of 1",
         ],
     }
 
