@@ -169,7 +169,8 @@ def broken_import(folder, names, scratch, keep_bytecode):
         return None
     environment = {"HOME": scratch, "PATH": os.defpath, "LC_ALL": "C.UTF-8", "DO_NOT_TRACK": "1"}
     flags = ["-I"] if keep_bytecode else ["-I", "-B"]
-    code, output = run([os.path.join(folder, "bin", "python"), *flags, "-c", _IMPORT, *names], environment, IMPORT_SECONDS, owner_of(folder))
+    command = [os.path.join(folder, "bin", "python"), *flags, "-c", _IMPORT, *names]
+    code, output = run(command, environment, IMPORT_SECONDS, owner_of(folder))
     if not code:
         return None
     before, unused, said = output.rpartition(_MARK)
