@@ -43,7 +43,7 @@ def test_another_process_holds_the_lock(prepare, root):
         assert prepare(check=True, packages=["tree"])["candidates"]["tree"], "reading needs no lock"
     finally:
         root("systemctl stop hold-lock")
-    assert not prepare(packages=["tree"], lock_timeout=60).get("failed")
+    assert prepare(packages=["tree"], lock_timeout=60)["candidates"]["tree"]
 
 
 def test_a_source_that_does_not_answer(prepare, root):
@@ -51,7 +51,7 @@ def test_a_source_that_does_not_answer(prepare, root):
     try:
         told = prepare(packages=["tree"])["msg"]
         assert re.search(r"\nhttp://127\.0\.0\.1:9/debian nowhere: .*onnect", told), told
-        assert prepare(packages=["tree"]).get("failed"), "once is not enough"
+        assert "nowhere" in prepare(packages=["tree"])["msg"], "once is not enough"
     finally:
         root("rm /etc/apt/sources.list.d/dead.list")
     assert prepare(packages=["tree"])["refreshed"]

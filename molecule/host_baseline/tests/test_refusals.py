@@ -38,7 +38,7 @@ def run(variables, *options):
 def test_values_that_cannot_be_are_refused_at_once():
     code, output, told = run(BAD)
     assert code == 2 and set(told) == {"bookworm-0", "trixie-0"}, output
-    for name in ("nofile", "memlock", "sysctl has swappiness", "sysctl.vm.swappiness", "time_servers", "upgrades_except"):
+    for name in ("nofile", "memlock", "sysctl has swappiness", "sysctl.vm.swappiness", "time_servers", "unattended_upgrades_except"):
         assert f"host_baseline_{name}" in told["trixie-0"], told["trixie-0"]
     assert "mlinfra_mirrors.apt is no URL" in told["trixie-0"] and "mlinfra_proxy is no URL" in told["trixie-0"]
 
