@@ -330,8 +330,7 @@ def ask_virtualization(module):
     program = module.get_bin_path("systemd-detect-virt")
     if not program:
         return "unknown"
-    unused, out, unused = module.run_command([program])
-    return out.strip() or "unknown"
+    return module.run_command([program])[1].strip() or "unknown"
 
 
 def look(module):

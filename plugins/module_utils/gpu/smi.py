@@ -10,7 +10,7 @@ Schema: the DTD that NVIDIA ships beside it (nvsmi_device_v11.dtd, _v12.dtd). Re
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 MISMATCH, NO_DRIVER, NO_DEVICES, GPU_LOST, OTHER = "version_mismatch", "no_driver", "no_devices", "gpu_lost", "other"
 TEXTS = (

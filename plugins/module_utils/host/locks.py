@@ -31,11 +31,12 @@ def holder(path):
         return dict(FREE)
     try:
         wish = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, unused, unused, unused, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, wish))
+        answer = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, wish))
     except OSError:
         return dict(FREE)
     finally:
         os.close(descriptor)
+    kind, pid = answer[0], answer[-1]
     if kind == fcntl.F_UNLCK:
         return dict(FREE)
     return {"held": True, "pid": pid or None, "command": command(pid) if pid else None}

@@ -31,7 +31,7 @@ def host(monkeypatch):
 
     host = Host()
     host.asked, host.answers = [], dict(Host.answers)
-    monkeypatch.setattr(module.Apt, "run", lambda apt, command: host.run(apt, command))
+    monkeypatch.setattr(module.Apt, "run", lambda apt, command: Host.run(host, apt, command))
     monkeypatch.setattr(module.Apt, "stale", lambda apt: None)
     monkeypatch.setattr(module.os, "utime", lambda *arguments: None)
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)

@@ -30,7 +30,10 @@ def test_original_is_kept_to_the_byte_and_once(path):
 
 
 def test_full_disk_leaves_the_file_and_nothing_else(path, monkeypatch):
-    monkeypatch.setattr(os, "chown", lambda *unused: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    def full(*unused):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "chown", full)
     with pytest.raises(OSError, match="No space left"):
         SettingsFile(str(path)).replace("{}")
     assert path.read_bytes() == BEFORE.encode() and [file.name for file in path.parent.iterdir()] == ["daemon.json"]

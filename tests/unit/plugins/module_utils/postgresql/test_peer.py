@@ -12,8 +12,8 @@ OWN = {"owner": "mlflow", "encoding": "UTF8"}
 PLAIN = {"login": True, "superuser": False}
 
 
-def seen(role=PLAIN, database=OWN):
-    return {"role": role, "database": database, "version": "15"}
+def seen(**other):
+    return {"role": PLAIN, "database": OWN, "version": "15", **other}
 
 
 def test_nothing_to_do():
@@ -21,18 +21,18 @@ def test_nothing_to_do():
 
 
 def test_all_is_missing():
-    made = peer.statements(seen(None, None), "mlflow", "runs")
+    made = peer.statements(seen(role=None, database=None), "mlflow", "runs")
     assert [line.split(" ")[:3] for line in made] == [["CREATE", "ROLE", "mlflow"], ["CREATE", "DATABASE", "runs"], ["REVOKE", "ALL", "ON"]]
 
 
 def test_role_that_cannot_log_in():
-    assert peer.statements(seen({"login": False, "superuser": False}), "mlflow", "mlflow") == ["ALTER ROLE mlflow LOGIN;"]
+    assert peer.statements(seen(role={"login": False, "superuser": False}), "mlflow", "mlflow") == ["ALTER ROLE mlflow LOGIN;"]
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (seen({"login": True, "superuser": True}), "role mlflow is a superuser"),
+        (seen(role={"login": True, "superuser": True}), "role mlflow is a superuser"),
         (seen(database={"owner": "other", "encoding": "UTF8"}), "belongs to other: expected mlflow"),
         (seen(database={"owner": "mlflow", "encoding": "SQL_ASCII"}), "encoding SQL_ASCII: expected UTF8"),
     ],
@@ -42,7 +42,7 @@ def test_refused(state, words):
 
 
 def test_own_things_are_accepted():
-    assert peer.refusal(seen(), "mlflow", "mlflow") == "" == peer.refusal(seen(None, None), "mlflow", "mlflow")
+    assert peer.refusal(seen(), "mlflow", "mlflow") == "" == peer.refusal(seen(role=None, database=None), "mlflow", "mlflow")
 
 
 @pytest.mark.parametrize(
