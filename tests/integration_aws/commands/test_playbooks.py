@@ -61,7 +61,7 @@ def test_site_in_check_mode_ends_well_on_an_empty_account(play, aws):
 
     assert said.count("skipping: no hosts matched") == 3
     assert "0 hosts in mlinfra_hosts" in said
-    assert "check mode: nothing was scraped" in said
+    assert "check mode: nothing was verified" in said
     assert writes(aws) == []
 
 
