@@ -50,7 +50,7 @@ class Server:
         seeds.plant()
         self.gate = Gate(dispatcher, self._reset, {"patches": applied, "hosts": hosts})
         self.port = port
-        self._listeners: dict[str, Any] = {}
+        self._listeners: dict[str, tuple[Any, threading.Thread]] = {}
         self._lock = threading.Lock()
 
     @staticmethod
@@ -89,15 +89,17 @@ class Server:
                 listener = make_server(*bound.getsockname(), self.gate, threaded=True, request_handler=Quiet, fd=bound.fileno())
             listener.daemon_threads = True
             self.port = listener.port
-            self._listeners[address] = listener
-        threading.Thread(target=listener.serve_forever, name=f"aws-{address}", daemon=True).start()
+            serving = threading.Thread(target=listener.serve_forever, name=f"aws-{address}", daemon=True)
+            self._listeners[address] = (listener, serving)
+            serving.start()
 
     def unlisten(self, address: str) -> None:
         """Stop answering on this address; nothing happens when it does not."""
         with self._lock:
-            listener = self._listeners.pop(address, None)
+            listener, serving = self._listeners.pop(address, (None, None))
         if listener is not None:
             listener.shutdown()
+            serving.join()  # its last act is to close the socket, and it may still be at it when shutdown() returns
             listener.server_close()
 
     def close(self) -> None:

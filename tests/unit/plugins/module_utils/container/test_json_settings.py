@@ -13,7 +13,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings i
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{\n  "debug": true,\n}\n', "/d.json, line 3, column 1 is not JSON: "),
+        ('{\n  "debug":\n}\n', "/d.json, line 3, column 1 is not JSON: "),
         ('{"a": 1} {', "/d.json, line 1, column 10 is not JSON: Extra data"),
         ("// mine\n{}", "/d.json, line 1, column 1 is not JSON"),
         ("[1]", "/d.json holds a JSON list: expected an object"),
