@@ -10,7 +10,8 @@ module: host_preflight
 short_description: Read in one go what roles decide by on a host, and refuse a host that they cannot work on
 version_added: 0.2.0
 description:
-  - Reads packages, units, files, ports, accounts, kernel modules, free space and the platform in one transfer, for hardly more than a ping.
+  - Reads packages, units, files, ports, accounts, kernel modules, free space, settings in force and the platform in one transfer, for hardly
+    more than a ping.
   - Fails with every problem that it finds, before anything is changed. It changes nothing itself.
   - Wants root, or it cannot tell which process holds a port or a lock.
 author:
@@ -89,6 +90,21 @@ options:
     type: list
     elements: str
     default: []
+  sysctl:
+    description: Names of sysctls to read.
+    type: list
+    elements: str
+    default: []
+  limits:
+    description: Limits of services to read, by the name that systemd has behind C(DefaultLimit).
+    type: list
+    elements: str
+    default: []
+  apt:
+    description: Settings of apt to read, as C(apt-config dump) names them.
+    type: list
+    elements: str
+    default: []
   free:
     description: Space that is needed. Too little of it is a problem.
     type: list
@@ -134,6 +150,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description:
+    - What of this stays for as long as the run lasts, as fact C(mlinfra_platform), so that a role that wants no more need not read again.
+    - RV(distribution), RV(distribution_major_version), RV(distribution_release), RV(os_family), RV(platform_names), RV(architecture),
+      RV(deb_architecture), RV(virtualization) and RV(container).
+  returned: success
+  type: dict
+  contains:
+    mlinfra_platform:
+      description: The platform.
+      type: dict
+      returned: success
+      sample: {distribution: Debian, distribution_major_version: "12", architecture: x86_64, virtualization: kvm, container: false}
 distribution:
   description: Name of the distribution, as in C(ansible_facts).
   returned: success
@@ -210,7 +239,9 @@ apt_lock:
   type: dict
   sample: {held: true, pid: 812, command: apt-get -y dist-upgrade, path: /var/lib/dpkg/lock-frontend}
 units:
-  description: O(units) by name. C(enabled) is null for a unit that is not there.
+  description:
+    - O(units) by name. C(enabled) is null for a unit that is not there.
+    - C(stale) tells that a file of the unit was changed after systemd read it.
   returned: success
   type: dict
   sample:
@@ -221,6 +252,7 @@ units:
       sub: running
       enabled: enabled
       path: /lib/systemd/system/nginx.service
+      stale: false
 paths:
   description: O(paths) by path. C(sha256) is of regular files of at most 1 MiB; C(target) is a link's.
   returned: success
@@ -247,6 +279,21 @@ kernel_modules:
   returned: success
   type: dict
   sample: {nouveau: false}
+sysctl:
+  description: Values in force of O(sysctl) by name, with single spaces; null for those that this kernel does not have, or does not show in here.
+  returned: success
+  type: dict
+  sample: {vm.swappiness: "60"}
+limits:
+  description: Soft and hard limit in force of O(limits) by name, as numbers or V(infinity).
+  returned: success
+  type: dict
+  sample: {NOFILE: {soft: "1024", hard: "524288"}}
+apt:
+  description: Values in force of O(apt) by name, from all files. A list has all its elements; what is not set has none.
+  returned: success
+  type: dict
+  sample: {"Unattended-Upgrade::Package-Blacklist": [nvidia, cuda]}
 free:
   description: MiB that root can still write, for each path of O(free).
   returned: success
@@ -267,8 +314,10 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.host import (
     paths,
     platform,
     problems,
+    settings,
     units,
 )
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 ARGUMENTS = {
@@ -299,6 +348,9 @@ ARGUMENTS = {
     },
     "users": NAMES,
     "kernel_modules": NAMES,
+    "sysctl": NAMES,
+    "limits": NAMES,
+    "apt": NAMES,
     "free": {
         "type": "list",
         "elements": "dict",
@@ -313,6 +365,17 @@ ARGUMENTS = {
     "systemd": {"type": "bool", "default": True},
 }
 SYSTEMD = "/run/systemd/system"
+PLATFORM = (
+    "distribution",
+    "distribution_major_version",
+    "distribution_release",
+    "os_family",
+    "platform_names",
+    "architecture",
+    "deb_architecture",
+    "virtualization",
+    "container",
+)
 
 
 def ask_units(module, names):
@@ -333,13 +396,35 @@ def ask_virtualization(module):
     return module.run_command([program])[1].strip() or "unknown"
 
 
+def output(module, program, arguments):
+    """What a program prints; nothing where it is missing or fails."""
+    path = module.get_bin_path(program)
+    if not path:
+        return ""
+    code, out, unused = module.run_command([path] + arguments, environ_update={"LC_ALL": "C"})
+    return "" if code else out
+
+
+def ask_settings(module):
+    """{sysctl, limits, apt}: what is in force, whichever files it comes from."""
+    wish = module.params
+    asked = settings.limit_properties(wish["limits"])
+    limits = output(module, "systemctl", ["show", "--no-pager", "--property=" + ",".join(asked)]) if asked else ""
+    apt = output(module, "apt-config", ["dump"]) if wish["apt"] else ""
+    return {
+        "sysctl": {name: settings.sysctl_value(read(settings.sysctl_path(name))) for name in wish["sysctl"]},
+        "limits": settings.limits(limits, wish["limits"]),
+        "apt": settings.apt_values(apt, wish["apt"]),
+    }
+
+
 def look(module):
     """All that the module returns, and `systemd`."""
     wish = module.params
     known = dpkg.read_status()
     virtualization = ask_virtualization(module)
     return dict(
-        platform.look(),
+        dict(platform.look(), **ask_settings(module)),
         systemd=os.path.isdir(SYSTEMD),
         virtualization=virtualization,
         container=platform.is_container(virtualization),
@@ -365,7 +450,7 @@ def main():
     if found:
         module.fail_json(msg="\n".join(found), problems=found)
     del seen["systemd"]
-    module.exit_json(changed=False, **seen)
+    module.exit_json(changed=False, ansible_facts={"mlinfra_platform": {name: seen[name] for name in PLATFORM}}, **seen)
 
 
 if __name__ == "__main__":

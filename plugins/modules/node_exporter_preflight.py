@@ -88,6 +88,9 @@ options:
   web_config:
     description: The exporter's web configuration file, whose presence is read.
     type: path
+  unit_path:
+    description: File by which the role sets up the service; RV(service) tells what it holds.
+    type: path
   directories:
     description: Folders that shall be there; RV(directories) names those that are not as wished.
     type: list
@@ -139,6 +142,13 @@ unit_file:
   returned: success
   type: str
   sample: /usr/lib/systemd/system/prometheus-node-exporter.service
+service:
+  description:
+    - The service, and the file of O(unit_path).
+    - C(stale) tells that a file of the unit was changed after systemd read it; C(sha256) is null when the file is not there.
+  returned: success
+  type: dict
+  sample: {active: true, enabled: true, stale: false, sha256: a378977155fb, mode: "0644", owner: root}
 user_ready:
   description: Whether the service's user and its group are there.
   returned: success
@@ -173,7 +183,7 @@ import stat
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, preflight
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host import listeners, paths
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import listeners, paths, units
 
 UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
@@ -195,6 +205,7 @@ ARGUMENTS = {
     "cert_file": {"type": "str"},
     "key_file": {"type": "str", "no_log": False},
     "web_config": {"type": "path"},
+    "unit_path": {"type": "path"},
     "directories": {
         "type": "list",
         "elements": "dict",
@@ -256,17 +267,37 @@ def output_of(module, binary, argument):
     return out + err
 
 
+def service(module):
+    """{active, enabled, stale, sha256, mode, owner} of the unit and of the file that the role writes for it."""
+    wish = module.params
+    answer = ""
+    if module.get_bin_path("systemctl"):
+        answer = module.run_command(units.question([wish["unit"]]), environ_update={"SYSTEMD_COLORS": "0"})[1]
+    unit = units.parse(answer, [wish["unit"]])[wish["unit"]]
+    file = paths.look(wish["unit_path"]) if wish["unit_path"] else paths.ABSENT
+    return {
+        "active": unit["active"] == "active",
+        "enabled": unit["enabled"] == "enabled",
+        "stale": unit["stale"],
+        "sha256": file["sha256"],
+        "mode": file["mode"],
+        "owner": file["owner"],
+    }
+
+
 def look(module):
     """Everything that preflight.host_problems wants to know, and what the role decides by."""
     wish = module.params
     there = os.access(wish["binary"], os.X_OK)
     uid, gids = ids(wish["user"], wish["groups"])
-    units = [os.path.join(folder, wish["unit"]) for folder in UNIT_FOLDERS]
+    files = [os.path.join(folder, wish["unit"]) for folder in UNIT_FOLDERS]
+    runs = os.path.isdir("/run/systemd/system")
     return {
-        "systemd": os.path.isdir("/run/systemd/system"),
+        "systemd": runs,
+        "service": service(module) if runs else None,
         "version": collectors.parse_version(output_of(module, wish["binary"], "--version")) if there else None,
         "collectors": collectors.parse_help(output_of(module, wish["binary"], "--help")) if there else {},
-        "unit_file": next((unit for unit in units if os.path.exists(unit)), None),
+        "unit_file": next((file for file in files if os.path.exists(file)), None),
         "user_ready": user_ready(wish["user"]),
         "web_config": bool(wish["web_config"]) and os.path.exists(wish["web_config"]),
         "listeners": listeners.listening(wish["port"]),
@@ -286,7 +317,7 @@ def main():
     module.exit_json(
         changed=False,
         installed=preflight.stays(module.params, seen),
-        **{key: seen[key] for key in ("version", "collectors", "unit_file", "user_ready", "web_config", "listeners", "directories")}
+        **{key: seen[key] for key in ("version", "collectors", "unit_file", "service", "user_ready", "web_config", "listeners", "directories")}
     )
 
 

@@ -92,6 +92,11 @@ result:
   returned: when it ended well
   type: raw
   sample: {version: 1.7.2}
+interpreter:
+  description: The interpreter that ran it, as O(interpreter).
+  returned: when it was run
+  type: str
+  sample: /opt/mlinfra/envs/training/bin/python
 seconds:
   description: How long it ran.
   returned: when it was run
@@ -182,6 +187,7 @@ def main():
         ended = process.run(params["interpreter"], files_of(params), given, entry, params["environment"], params["timeout"])
         log = [line for line in ended.errors.splitlines() if line.strip()][-LOG_LINES:]
         seen = {"ran": True, "rc": ended.code, "seconds": round(ended.seconds, 3), "log": report.masked(log, secrets)}
+        seen["interpreter"] = params["interpreter"]
         result = judge(ended, params["timeout"])
     except JobError as error:
         module.fail_json(msg=report.masked("The script failed: %s" % error, secrets), **seen)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is in force on a host, out of the words of the kernel, systemd, apt-config and timedatectl."""
+"""What is in force on a host, out of the words of the kernel, systemd and apt-config."""
 
 from __future__ import annotations
 
@@ -43,10 +43,3 @@ def apt_values(dump, names):
         if name and value:
             found[name].append(value)
     return found
-
-
-def clock(text):
-    """{ntp, synchronized} of `timedatectl show`; None for what it does not say."""
-    said = properties(text)
-    words = {"yes": True, "no": False}
-    return {"ntp": words.get(said.get("NTP")), "synchronized": words.get(said.get("NTPSynchronized"))}

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath")
-ABSENT = {"exists": False, "load": "not-found", "active": "inactive", "sub": "dead", "enabled": None, "path": None}
+PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "NeedDaemonReload")
+ABSENT = {"exists": False, "load": "not-found", "active": "inactive", "sub": "dead", "enabled": None, "path": None, "stale": False}
 
 
 def question(names):
@@ -15,7 +15,7 @@ def question(names):
 
 
 def parse(text, names):
-    """Answer of `question(names)` -> {name: {exists, load, active, sub, enabled, path}}; blocks are in the order of the names."""
+    """Answer of `question(names)` -> {name: {exists, load, active, sub, enabled, path, stale}}; blocks are in the order of the names."""
     blocks = [block for block in text.strip().split("\n\n") if block.strip()]
     found = {name: dict(ABSENT) for name in names}
     for name, block in zip(names, blocks):
@@ -28,5 +28,6 @@ def parse(text, names):
             "sub": values.get("SubState") or "dead",
             "enabled": values.get("UnitFileState") or None,
             "path": values.get("FragmentPath") or None,
+            "stale": values.get("NeedDaemonReload") == "yes",
         }
     return found

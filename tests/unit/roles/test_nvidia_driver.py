@@ -29,13 +29,16 @@ def ask(value_of):
     def value(name, facts, system="Debian-12", **settings):
         distribution, major = system.split("-")
         units = {"nvidia-fabricmanager.service": {"active": "inactive", "enabled": "enabled"}}
-        host = {"platform_names": [system], "distribution": distribution, "distribution_major_version": major, "units": units}
+        host = {"platform_names": [system], "distribution": distribution, "distribution_major_version": major}
         return value_of(
             "nvidia_driver",
             name,
             inventory_hostname="gpu1",
-            ansible_facts={"mlinfra_gpu": {**GPU, **facts}},
-            __nvidia_driver_host={**host, "architecture": "x86_64", "virtualization": "podman"},
+            ansible_facts={
+                "mlinfra_gpu": {**GPU, **facts},
+                "mlinfra_platform": {**host, "architecture": "x86_64", "virtualization": "podman"},
+            },
+            __nvidia_driver_fabric={"units": units},
             __nvidia_driver_change=NO_CHANGE,
             **settings,
         )

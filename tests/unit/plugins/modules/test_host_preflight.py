@@ -47,6 +47,13 @@ def test_all_kinds_at_once(preflight, tmp_path):
     assert [folder["path"] for folder in answer["directories"]] == [str(tmp_path / "missing")]
 
 
+def test_what_is_in_force_is_read_and_null_for_the_rest(preflight, monkeypatch):
+    monkeypatch.setattr(module, "output", lambda module, program, arguments: {"apt-config": 'A::B "1";\n'}.get(program, ""))
+    answer = preflight(sysctl=["kernel.ostype", "no.such"], limits=["NOFILE"], apt=["A::B"])
+    assert answer["sysctl"] == {"kernel.ostype": "Linux", "no.such": None}
+    assert answer["apt"] == {"A::B": ["1"]} and answer["limits"] == {"NOFILE": {"soft": None, "hard": None}}
+
+
 def test_all_that_is_wrong_is_told_at_once(preflight, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

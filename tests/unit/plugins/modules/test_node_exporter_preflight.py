@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pwd
@@ -44,6 +45,16 @@ def test_a_bare_host(preflight):
     answer = preflight(user="nobody-of-that-name")
     assert answer["version"] is None and not answer["installed"] and not answer["user_ready"] and answer["unit_file"] is None
     assert answer["changed"] is False
+
+
+def test_the_unit_is_told_by_its_checksum(preflight, tmp_path):
+    unit = tmp_path / "unit"
+    unit.write_text("[Service]\n")
+    unit.chmod(0o640)
+    service = preflight(unit_path=str(unit))["service"]
+    assert service["sha256"] == hashlib.sha256(b"[Service]\n").hexdigest() and service["mode"] == "0640"
+    assert not service["active"] and not service["enabled"] and not service["stale"]
+    assert preflight(unit_path=str(tmp_path / "none"))["service"]["sha256"] is None
 
 
 def test_an_installed_program_is_asked(preflight, tmp_path):

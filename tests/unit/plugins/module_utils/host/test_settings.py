@@ -26,8 +26,3 @@ def test_apt():
     dump += 'Unattended-Upgrade::package-blacklist:: "cuda";\nAPT::Periodic::Unattended-Upgrade "1";\n'
     names = ["Unattended-Upgrade::Package-Blacklist", "APT::Periodic::Unattended-Upgrade", "APT::No"]
     assert settings.apt_values(dump, names) == dict(zip(names, [["nvidia", "cuda"], ["1"], []]))
-
-
-def test_clock():
-    assert settings.clock("NTP=yes\nNTPSynchronized=no\n") == {"ntp": True, "synchronized": False}
-    assert settings.clock("") == {"ntp": None, "synchronized": None}

@@ -12,6 +12,7 @@ ActiveState=active
 SubState=running
 FragmentPath=/lib/systemd/system/ssh.service
 UnitFileState=enabled
+NeedDaemonReload=yes
 
 Id=nope.service
 LoadState=not-found
@@ -32,8 +33,9 @@ def test_blocks_are_in_the_order_of_the_names():
     found = units.parse(ANSWER, ["sshd.service", "nope.service", "systemd-timesyncd.service"])
     path = "/lib/systemd/system/ssh.service"
     assert found["sshd.service"] == {
-        "exists": True, "load": "loaded", "active": "active", "sub": "running", "enabled": "enabled", "path": path,
+        "exists": True, "load": "loaded", "active": "active", "sub": "running", "enabled": "enabled", "path": path, "stale": True,
     }  # fmt: skip
+    assert not units.parse(ANSWER.replace("Reload=yes", "Reload=no"), ["sshd.service"])["sshd.service"]["stale"]
     assert found["nope.service"] == units.ABSENT
     assert (found["systemd-timesyncd.service"]["exists"], found["systemd-timesyncd.service"]["load"]) == (False, "masked")
 
