@@ -10,8 +10,8 @@ module: host_preflight
 short_description: Read in one go what roles decide by on a host, and refuse a host that they cannot work on
 version_added: 0.2.0
 description:
-  - Reads packages, units, files, ports, accounts, kernel modules, free space, settings in force and the platform in one transfer, for hardly
-    more than a ping.
+  - Reads packages, units, files, ports, accounts, kernel modules, free space, settings in force and the platform in one transfer, for
+    hardly more than a ping.
   - Fails with every problem that it finds, before anything is changed. It changes nothing itself.
   - Wants root, or it cannot tell which process holds a port or a lock.
 author:
@@ -280,7 +280,7 @@ kernel_modules:
   type: dict
   sample: {nouveau: false}
 sysctl:
-  description: Values in force of O(sysctl) by name, with single spaces; null for those that this kernel does not have, or does not show in here.
+  description: Values in force of O(sysctl) by name, with single spaces; null where this kernel has none, or does not show it in here.
   returned: success
   type: dict
   sample: {vm.swappiness: "60"}
@@ -301,23 +301,9 @@ free:
   sample: {/var/lib/web: 8123}
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host import (
-    accounts,
-    disk,
-    dpkg,
-    listeners,
-    locks,
-    paths,
-    platform,
-    problems,
-    settings,
-    units,
-)
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import problems, reading
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 ARGUMENTS = {
@@ -364,7 +350,6 @@ ARGUMENTS = {
     },
     "systemd": {"type": "bool", "default": True},
 }
-SYSTEMD = "/run/systemd/system"
 PLATFORM = (
     "distribution",
     "distribution_major_version",
@@ -378,74 +363,11 @@ PLATFORM = (
 )
 
 
-def ask_units(module, names):
-    """What systemd says of the units: one call, and none when there is nothing to ask or nobody to answer."""
-    if not names or not os.path.isdir(SYSTEMD):
-        return units.parse("", names)
-    code, out, err = module.run_command(units.question(names), environ_update={"SYSTEMD_COLORS": "0"})
-    if code:
-        module.fail_json(msg="systemctl show says of %s: %s. Look at `systemctl status`." % (", ".join(names), err.strip() or out.strip()))
-    return units.parse(out, names)
-
-
-def ask_virtualization(module):
-    """Word of systemd-detect-virt; 'unknown' where it is missing."""
-    program = module.get_bin_path("systemd-detect-virt")
-    if not program:
-        return "unknown"
-    return module.run_command([program])[1].strip() or "unknown"
-
-
-def output(module, program, arguments):
-    """What a program prints; nothing where it is missing or fails."""
-    path = module.get_bin_path(program)
-    if not path:
-        return ""
-    code, out, unused = module.run_command([path] + arguments, environ_update={"LC_ALL": "C"})
-    return "" if code else out
-
-
-def ask_settings(module):
-    """{sysctl, limits, apt}: what is in force, whichever files it comes from."""
-    wish = module.params
-    asked = settings.limit_properties(wish["limits"])
-    limits = output(module, "systemctl", ["show", "--no-pager", "--property=" + ",".join(asked)]) if asked else ""
-    apt = output(module, "apt-config", ["dump"]) if wish["apt"] else ""
-    return {
-        "sysctl": {name: settings.sysctl_value(read(settings.sysctl_path(name))) for name in wish["sysctl"]},
-        "limits": settings.limits(limits, wish["limits"]),
-        "apt": settings.apt_values(apt, wish["apt"]),
-    }
-
-
-def look(module):
-    """All that the module returns, and `systemd`."""
-    wish = module.params
-    known = dpkg.read_status()
-    virtualization = ask_virtualization(module)
-    return dict(
-        dict(platform.look(), **ask_settings(module)),
-        systemd=os.path.isdir(SYSTEMD),
-        virtualization=virtualization,
-        container=platform.is_container(virtualization),
-        packages=dpkg.select(known, wish["packages"]),
-        broken_packages=dpkg.broken(known),
-        apt_lock=locks.apt_lock(),
-        units=ask_units(module, wish["units"]),
-        paths={path: paths.look(path) for path in wish["paths"]},
-        directories=[folder for folder in wish["directories"] if not paths.as_wished(folder)],
-        ports={str(one["port"]): listeners.listening(one["port"]) for one in wish["ports"]},
-        users={name: accounts.look(name) for name in wish["users"]},
-        kernel_modules={name: os.path.isdir("/sys/module/" + name.replace("-", "_")) for name in wish["kernel_modules"]},
-        free={one["path"]: disk.free_mib(one["path"]) for one in wish["free"]},
-    )
-
-
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     found = problems.of_input(module.params)
     if not found:
-        seen = look(module)
+        seen = reading.look(module)
         found = problems.all_of(module.params, seen)
     if found:
         module.fail_json(msg="\n".join(found), problems=found)

@@ -213,6 +213,7 @@ ARGUMENTS = {
         "options": {name: {"type": "str", "required": True} for name in ("path", "owner", "group", "mode")},
     },
 }
+RETURNED = ("version", "collectors", "unit_file", "service", "user_ready", "web_config", "listeners", "directories")
 
 
 def ids(user, groups):
@@ -317,7 +318,7 @@ def main():
     module.exit_json(
         changed=False,
         installed=preflight.stays(module.params, seen),
-        **{key: seen[key] for key in ("version", "collectors", "unit_file", "service", "user_ready", "web_config", "listeners", "directories")}
+        **{key: seen[key] for key in RETURNED}
     )
 
 

@@ -28,7 +28,7 @@ def preflight(capsys):
 def test_without_options_the_platform_is_read(preflight):
     answer = preflight()
     assert answer["changed"] is False and answer["packages"] == answer["units"] == answer["ports"] == {}
-    assert answer["container"] is (answer["virtualization"] in module.platform.CONTAINERS)
+    assert answer["container"] is (answer["virtualization"] in module.reading.platform.CONTAINERS)
 
 
 def test_every_returned_value_is_documented(preflight):
@@ -48,7 +48,7 @@ def test_all_kinds_at_once(preflight, tmp_path):
 
 
 def test_what_is_in_force_is_read_and_null_for_the_rest(preflight, monkeypatch):
-    monkeypatch.setattr(module, "output", lambda module, program, arguments: {"apt-config": 'A::B "1";\n'}.get(program, ""))
+    monkeypatch.setattr(module.reading, "output", lambda module, program, arguments: {"apt-config": 'A::B "1";\n'}.get(program, ""))
     answer = preflight(sysctl=["kernel.ostype", "no.such"], limits=["NOFILE"], apt=["A::B"])
     assert answer["sysctl"] == {"kernel.ostype": "Linux", "no.such": None}
     assert answer["apt"] == {"A::B": ["1"]} and answer["limits"] == {"NOFILE": {"soft": None, "hard": None}}
@@ -62,5 +62,5 @@ def test_all_that_is_wrong_is_told_at_once(preflight, tmp_path):
 
 
 def test_bad_values_are_refused_before_the_host_is_read(preflight, monkeypatch):
-    monkeypatch.setattr(module, "look", None)
+    monkeypatch.setattr(module.reading, "look", None)
     assert preflight(paths=["relative"])["msg"] == "relative is no absolute path. Begin it with a slash."
