@@ -100,9 +100,9 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import settings, toml_settings, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, settings, toml_settings
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import Service, ServiceError
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import ORIGINAL, SettingsFile
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import SettingsFile
 
 ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/containerd/config.toml"},
@@ -180,30 +180,11 @@ def work(module):
                 "containerd runs with these settings, but its plugin cri does not.\nIts journal ends with:\n%s" % service.journal()
             )
 
-    original = file.path + ORIGINAL if os.path.exists(file.path + ORIGINAL) else None
-    if not module.check_mode:
-        original = transaction.take(file, text, service, apply) or original
-    diff = {"before_header": path, "after_header": path, "before": file.text, "after": file.text if text is None else text}
-    return {
-        "changed": act != "none" or not service.enabled,
-        "path": path,
-        "changed_keys": keys,
-        "action": act,
-        "original": original,
-        "diff": {name: settings.without_passwords(value) for name, value in diff.items()},
-    }
+    return daemon.make(module, file, service, act, keys, text, apply)
 
 
 def main():
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        module.exit_json(**work(module))
-    except (settings.SettingsError, ServiceError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(
-            msg="%s cannot be read or written: %s. Is there room, and is the task run with become: true?" % (module.params["path"], error)
-        )
+    daemon.answer(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the modules of all engines do alike once a change is decided: make it or show it, and answer in words when it cannot be made."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import settings, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import ServiceError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import ORIGINAL
+
+
+def make(module, file, service, action, keys, text, apply):
+    """Carry the change out, unless in check mode, and return what the module says of it.
+
+    file: SettingsFile. action: what is told to the service, 'none' for nothing. keys: top-level settings that change.
+    text: the file's new text, None when it stays. apply: does the action; raises ServiceError, which puts the former file back.
+    """
+    original = file.path + ORIGINAL if os.path.exists(file.path + ORIGINAL) else None
+    if not module.check_mode:
+        original = transaction.take(file, text, service, apply) or original
+    path = module.params["path"]
+    diff = {"before_header": path, "after_header": path, "before": file.text, "after": file.text if text is None else text}
+    return {
+        "changed": action != "none" or not service.enabled,
+        "path": path,
+        "changed_keys": keys,
+        "action": action,
+        "original": original,
+        "diff": {name: settings.without_passwords(value) for name, value in diff.items()},
+    }
+
+
+def answer(module, work):
+    """End the module with what work(module) returns, or with the reason why it cannot be done."""
+    try:
+        module.exit_json(**work(module))
+    except (settings.SettingsError, ServiceError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(
+            msg="%s cannot be read or written: %s. Is there room, and is the task run with become: true?" % (module.params["path"], error)
+        )
