@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-CONFIRM = {"aws_stack_confirm": "vision-dev"}
+CONFIRM = {"aws_stack_confirm": "vision-dev", "aws_stack_force": ""}
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,7 @@ from scripts import tree
 
 SEQUENCE = ["create", "check", "converge", "idempotence", "verify", "destroy"]
 # Those that take longest begin first, or the end of the run would wait for one of them. Only the order hangs on this list.
-LONG = ("nvidia_dkms", "mlflow_server", "default", "container_runtime", "nvidia_driver")
-# Their steps passed one by one, not yet from create to destroy (issue 3). MLINFRA_ALL_SCENARIOS=1 runs them, too.
-UNPROVEN = ("host_baseline", "mlflow_server", "nvidia_dkms", "python_env")
+LONG = ("nvidia_dkms", "mlflow_server", "host_baseline", "default", "container_runtime", "nvidia_driver", "python_env")
 SCENARIOS = sorted(tree.scenarios(), key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
 
 
@@ -26,8 +24,6 @@ def test_there_are_scenarios():
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(scenario, sandbox):
-    if scenario in UNPROVEN and not os.environ.get("MLINFRA_ALL_SCENARIOS"):
-        pytest.skip("its steps passed one by one, not yet from create to destroy: run it with MLINFRA_ALL_SCENARIOS=1")
     environment = {
         **os.environ,
         "MLINFRA_SANDBOX": sandbox,

@@ -102,6 +102,16 @@ def test_destroy_shows_what_would_go_and_wants_a_word(play, aws):
     assert "nothing to change, nothing there" in play("destroy", "-e", "aws_stack_confirm=vision-demo")
 
 
+def test_destroy_takes_what_a_bucket_holds_only_when_it_is_named(play, aws):
+    play("provision")
+    aws.client("s3").put_object(Bucket="vision-demo-artifacts-123456789012", Key="model", Body=b"weights")
+
+    refused = play("destroy", "-e", "aws_stack_confirm=vision-demo", "-e", "aws_stack_force=data", code=2)
+    assert "name it in force: [artifacts]" in " ".join(refused.split())
+    assert aws.client("s3").get_object(Bucket="vision-demo-artifacts-123456789012", Key="model")["Body"].read() == b"weights"
+    assert "vision-demo is gone" in play("destroy", "-e", "aws_stack_confirm=vision-demo", "-e", "aws_stack_force=data,artifacts")
+
+
 def test_hosts_that_the_inventory_does_not_show_are_missed(play, ansible):
     """The stack has instances, but the plugin looks elsewhere."""
     mine = shutil.copytree(ansible.example("demo"), ansible.folder / "mine")
