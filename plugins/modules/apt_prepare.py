@@ -43,7 +43,9 @@ options:
     choices: ["true", "false", auto]
     default: auto
   proxy:
-    description: URL of an HTTP proxy for apt.
+    description:
+      - URL of an HTTP proxy for apt.
+      - It may hold a password, so it is kept in a file in C(/run) that root alone reads; RV(environment) lets apt use it.
     type: str
   install_recommends:
     description: Whether the packages will be installed with what they recommend.
@@ -64,11 +66,17 @@ EXAMPLES = r"""
     name: nginx={{ prepared.candidates.nginx }}
     install_recommends: false
     lock_timeout: 300
+  environment: "{{ prepared.environment }}"
   become: true
   when: not ansible_check_mode
 """
 
 RETURN = r"""
+environment:
+  description: Environment in which apt goes through O(proxy); empty without one, and in check mode.
+  returned: success
+  type: dict
+  sample: {APT_CONFIG: /run/mlinfra-apt-proxy.conf}
 candidates:
   description: Version that would be installed of each of O(packages), by name.
   returned: success
@@ -116,7 +124,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.apt import candidates, lists, simulation, words
+from ansible_collections.mlinfra.hosts.plugins.module_utils.apt import candidates, lists, proxy, simulation, words
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg, locks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.disk import existing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
@@ -150,9 +158,8 @@ class Apt:
     def __init__(self, module):
         self.module = module
         self.deadline = time.monotonic() + module.params["lock_timeout"]
-        proxy = module.params["proxy"]
-        self.environment = {"LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
-        self.environment.update({"http_proxy": proxy, "https_proxy": proxy} if proxy else {})
+        self.proxy = {} if module.check_mode else proxy.environment(module.params["proxy"])
+        self.environment = dict(self.proxy, LC_ALL="C", LANGUAGE="C", DEBIAN_FRONTEND="noninteractive")
 
     def run(self, command):
         """(code, stdout and stderr)."""
@@ -296,6 +303,7 @@ def prepare(apt, wish, check_mode):
         if problems:
             raise Refused("\n".join(problems))
     result.update(
+        environment=apt.proxy,
         would_install=list(found["install"]) if can_be_told else [candidates.split(one)[0] for one in wish["packages"]],
         would_remove=found["remove"],
         download_mib=-(-download // simulation.MIB),
@@ -315,6 +323,9 @@ def main():
         module.exit_json(**prepare(Apt(module), module.params, module.check_mode))
     except Refused as refused:
         module.fail_json(msg=str(refused))
+    except OSError as error:
+        where = error.filename or "A file of apt"
+        module.fail_json(msg="%s: %s. Is there room, and is the task run with become: true?" % (where, error.strerror))
 
 
 if __name__ == "__main__":

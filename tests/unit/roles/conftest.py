@@ -18,7 +18,7 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 def variables(role):
     """{name: template} of a role's defaults and variables."""
     found = {}
-    for path in [ROLES / role / "defaults" / "main.yml", *sorted((ROLES / role / "vars" / "main").glob("*.yml"))]:
+    for path in [ROLES / role / "defaults" / "main.yml", *sorted((ROLES / role / "vars").rglob("*.yml"))]:
         found.update(DataLoader().load_from_file(str(path), trusted_as_template=True))
     return found
 

@@ -34,6 +34,7 @@ def host(monkeypatch):
     monkeypatch.setattr(module.Apt, "run", lambda apt, command: Host.run(host, apt, command))
     monkeypatch.setattr(module.Apt, "stale", lambda apt: None)
     monkeypatch.setattr(module.os, "utime", lambda *arguments: None)
+    monkeypatch.setattr(module.proxy, "environment", lambda url: {"APT_CONFIG": f"file with {url}"} if url else {})
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(module.locks, "apt_lock", lambda: {"held": False, "pid": None, "command": None, "path": None})
     monkeypatch.setattr(module.dpkg, "read_status", lambda: {})
@@ -62,6 +63,12 @@ def test_a_ready_host_is_only_read(host, prepare):
     assert (answer["candidates"], answer["would_install"], answer["changed"]) == ({"nginx": "1.22"}, ["nginx"], False)
     assert changes(host) == []
     assert set(yaml.safe_load(module.RETURN)) <= set(answer)
+
+
+def test_a_proxy_is_handed_on_in_a_file(host, prepare):
+    assert prepare(packages=["nginx"])["environment"] == {}
+    assert set(prepare(packages=["nginx"], proxy="http://me:s3cret@proxy:3128")["environment"]) == {"APT_CONFIG"}
+    assert prepare(packages=["nginx"], proxy="http://proxy:3128", _ansible_check_mode=True)["environment"] == {}
 
 
 @pytest.mark.parametrize("update", [True, "true"])
