@@ -127,7 +127,8 @@ def fetch_in_the_end(module, path):
     wish = module.params
     for left in reversed(range(max(1, wish["tries"]))):
         try:
-            return fetch(wish["url"], path, wish["timeout"])
+            fetch(wish["url"], path, wish["timeout"])
+            break
         except Exception as error:  # urllib raises a dozen kinds; all of them mean the same here
             if not left or 400 <= (getattr(error, "code", None) or 0) < 500:
                 reason = to_native(error).rstrip(".")
@@ -152,7 +153,8 @@ def main():
     try:
         handle, draft = tempfile.mkstemp(prefix=".mlinfra-", dir=folder)
     except OSError as error:
-        module.fail_json(msg="%s cannot be written: %s. Make its folder first, and run the task with become: true." % (folder, error.strerror))
+        advice = "Make its folder first, and run the task with become: true."
+        module.fail_json(msg="%s cannot be written: %s. %s" % (folder, error.strerror, advice))
     os.close(handle)
     module.add_cleanup_file(draft)
     fetch_in_the_end(module, draft)
