@@ -46,7 +46,8 @@ options:
     type: int
     default: 30
   tries:
-    description: How often to try, 2 seconds apart. What a server refuses (HTTP status 400 to 499) is not tried again.
+    description: How often to try, 2 seconds apart. What a server refuses (HTTP status 400 to 499, but for 408 and 429) is not
+      tried again.
     type: int
     default: 3
 """
@@ -97,6 +98,7 @@ ARGUMENTS = {
 }
 CHUNK = 1 << 20
 PAUSE = 2
+PASSING = (408, 429)  # a server that is busy
 
 
 def sha256_of(path):
@@ -130,7 +132,8 @@ def fetch_in_the_end(module, path):
             fetch(wish["url"], path, wish["timeout"])
             break
         except Exception as error:  # urllib raises a dozen kinds; all of them mean the same here
-            if not left or 400 <= (getattr(error, "code", None) or 0) < 500:
+            code = getattr(error, "code", None) or 0
+            if not left or (400 <= code < 500 and code not in PASSING):
                 reason = to_native(error).rstrip(".")
                 module.fail_json(msg="%s cannot be downloaded: %s." % (wish["url"], reason), reason=reason)
             time.sleep(PAUSE)
@@ -140,7 +143,11 @@ def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wish = module.params
     wanted = (wish["sha256"] or "").lower()
-    there = sha256_of(wish["dest"])
+    try:
+        there = sha256_of(wish["dest"])
+    except OSError as error:
+        advice = "Give the path of a file, and run the task with become: true."
+        module.fail_json(msg="dest %s cannot be read: %s. %s" % (wish["dest"], error.strerror, advice))
     if there and there == (wanted or there):
         changed = module.set_mode_if_different(wish["dest"], wish["mode"], False)
         module.exit_json(changed=changed, sha256=there)
@@ -161,8 +168,8 @@ def main():
     found = sha256_of(draft)
     if wanted and found != wanted:
         module.fail_json(msg="%s has the SHA-256 %s: expected %s." % (wish["url"], found, wanted), wrong_sha256=found)
-    module.set_mode_if_different(draft, wish["mode"], False)
     module.atomic_move(draft, wish["dest"])
+    module.set_mode_if_different(wish["dest"], wish["mode"], False)  # the move gives it the mode that umask or the former file has
     module.exit_json(changed=True, sha256=found)
 
 

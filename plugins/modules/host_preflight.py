@@ -242,6 +242,7 @@ units:
   description:
     - O(units) by name. C(enabled) is null for a unit that is not there.
     - C(stale) tells that a file of the unit was changed after systemd read it.
+    - C(started) is when its main process began, in seconds of the monotonic clock; null when there is none.
   returned: success
   type: dict
   sample:
@@ -253,6 +254,7 @@ units:
       enabled: enabled
       path: /lib/systemd/system/nginx.service
       stale: false
+      started: 812.4
 paths:
   description: O(paths) by path. C(sha256) is of regular files of at most 1 MiB; C(target) is a link's.
   returned: success

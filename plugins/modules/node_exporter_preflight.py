@@ -145,7 +145,8 @@ unit_file:
 service:
   description:
     - The service, and the file of O(unit_path).
-    - C(stale) tells that a file of the unit was changed after systemd read it; C(sha256) is null when the file is not there.
+    - C(stale) tells that a file of the unit was changed after systemd read it, or that the service runs since before its program or
+      the file of O(unit_path) were changed. C(sha256) is null when that file is not there.
   returned: success
   type: dict
   sample: {active: true, enabled: true, stale: false, sha256: a378977155fb, mode: "0644", owner: root}
@@ -179,6 +180,7 @@ import grp
 import os
 import pwd
 import stat
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -268,6 +270,13 @@ def output_of(module, binary, argument):
     return out + err
 
 
+def changed_since(path, began):
+    """Whether a file was changed after the process began (seconds since 1970; None for none). A time to come is no time to go by."""
+    if not path or not began or not os.path.exists(path):
+        return False
+    return began < os.stat(path).st_mtime <= time.time()
+
+
 def service(module):
     """{active, enabled, stale, sha256, mode, owner} of the unit and of the file that the role writes for it."""
     wish = module.params
@@ -276,10 +285,11 @@ def service(module):
         answer = module.run_command(units.question([wish["unit"]]), environ_update={"SYSTEMD_COLORS": "0"})[1]
     unit = units.parse(answer, [wish["unit"]])[wish["unit"]]
     file = paths.look(wish["unit_path"]) if wish["unit_path"] else paths.ABSENT
+    began = unit["started"] and time.time() - time.monotonic() + unit["started"]
     return {
         "active": unit["active"] == "active",
         "enabled": unit["enabled"] == "enabled",
-        "stale": unit["stale"],
+        "stale": unit["stale"] or any(changed_since(path, began) for path in (wish["unit_path"], wish["binary"])),
         "sha256": file["sha256"],
         "mode": file["mode"],
         "owner": file["owner"],
@@ -315,11 +325,7 @@ def main():
         problems = preflight.host_problems(module.params, seen)
     if problems:
         module.fail_json(msg="\n".join(problems))
-    module.exit_json(
-        changed=False,
-        installed=preflight.stays(module.params, seen),
-        **{key: seen[key] for key in RETURNED}
-    )
+    module.exit_json(changed=False, installed=preflight.stays(module.params, seen), **{key: seen[key] for key in RETURNED})
 
 
 if __name__ == "__main__":

@@ -5,8 +5,25 @@
 
 from __future__ import annotations
 
-PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "NeedDaemonReload")
-ABSENT = {"exists": False, "load": "not-found", "active": "inactive", "sub": "dead", "enabled": None, "path": None, "stale": False}
+PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "FragmentPath",
+    "NeedDaemonReload",
+    "ExecMainStartTimestampMonotonic",
+)
+ABSENT = {
+    "exists": False,
+    "load": "not-found",
+    "active": "inactive",
+    "sub": "dead",
+    "enabled": None,
+    "path": None,
+    "stale": False,
+    "started": None,
+}
 
 
 def question(names):
@@ -15,7 +32,10 @@ def question(names):
 
 
 def parse(text, names):
-    """Answer of `question(names)` -> {name: {exists, load, active, sub, enabled, path, stale}}; blocks are in the order of the names."""
+    """Answer of `question(names)` -> {name: {exists, load, active, sub, enabled, path, stale, started}}.
+
+    Blocks are in the order of the names. started: seconds of the monotonic clock at which its main process began; None when there is none.
+    """
     blocks = [block for block in text.strip().split("\n\n") if block.strip()]
     found = {name: dict(ABSENT) for name in names}
     for name, block in zip(names, blocks):
@@ -29,5 +49,6 @@ def parse(text, names):
             "enabled": values.get("UnitFileState") or None,
             "path": values.get("FragmentPath") or None,
             "stale": values.get("NeedDaemonReload") == "yes",
+            "started": int(values.get("ExecMainStartTimestampMonotonic") or 0) / 1000000.0 or None,
         }
     return found

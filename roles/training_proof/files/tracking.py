@@ -24,6 +24,10 @@ SETTINGS = {
 }
 
 
+# What role python_env proves by importing it; it need not where a job has.
+IMPORTED = ("sklearn.linear_model", "skops.io", "mlflow.sklearn", "mlflow.pyfunc")
+
+
 def advice(uri: str, text: str) -> str:
     """What MLflow's client said, as a sentence with the next step."""
     if re.search(r"failed with exception|Max retries|Connection refused|timed out|NameResolution", text):
@@ -69,4 +73,4 @@ def job(work: Callable[[dict], dict]) -> None:
         if module not in ("mlflow", "requests", "urllib3"):
             raise
         sys.exit(advice(uri, " ".join(str(error).split())))
-    print(json.dumps(answer))
+    print(json.dumps({**answer, "imported": [name for name in IMPORTED if name in sys.modules]}))

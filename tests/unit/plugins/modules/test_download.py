@@ -65,15 +65,21 @@ def left(tmp_path):
 
 
 def test_once_and_not_again(server, fetched, tmp_path):
-    assert fetched(sha256=SHA256.upper(), mode="0600") == fetched(sha256=SHA256.upper(), mode="0600") | {"changed": True}
-    assert (tmp_path / "file").read_bytes() == BODY and (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    file = tmp_path / "file"
+    assert fetched(sha256=SHA256.upper(), mode="0600")["changed"] is True
+    assert file.read_bytes() == BODY and file.stat().st_mode & 0o777 == 0o600
+    assert fetched(sha256=SHA256.upper(), mode="0600")["changed"] is False
+    assert fetched(mode="0640")["changed"] is True and file.stat().st_mode & 0o777 == 0o640
     assert len(server.asked) == 1 and left(tmp_path) == ["file"]
 
 
 def test_a_file_that_is_there_stays_unless_its_checksum_is_another(server, fetched, tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     assert not fetched()["changed"] and not server.asked
+    (tmp_path / "file").chmod(0o600)
     assert fetched(sha256=SHA256)["changed"] and (tmp_path / "file").read_bytes() == BODY
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+    assert "cannot be read: Is a directory" in fetched(dest=str(tmp_path))["msg"]
 
 
 def test_check_mode_asks_nobody(server, fetched, tmp_path):
@@ -86,7 +92,7 @@ def test_another_checksum_is_refused_and_nothing_is_left(fetched, tmp_path):
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("broken", [(503, 0, b""), (200, len(BODY), BODY[:10])])
+@pytest.mark.parametrize("broken", [(503, 0, b""), (429, 0, b""), (200, len(BODY), BODY[:10])])
 def test_a_network_that_fails_is_tried_again(server, fetched, broken):
     server.broken = [broken, broken]
     assert fetched()["sha256"] == SHA256 and len(server.asked) == 3

@@ -57,6 +57,16 @@ def test_the_unit_is_told_by_its_checksum(preflight, tmp_path):
     assert preflight(unit_path=str(tmp_path / "none"))["service"]["sha256"] is None
 
 
+def test_what_was_changed_after_the_start_waits_for_a_restart(tmp_path):
+    file = tmp_path / "program"
+    file.write_text("")
+    changed = file.stat().st_mtime
+    assert module.changed_since(str(file), changed - 1) and not module.changed_since(str(file), changed + 1)
+    assert not module.changed_since(str(file), None) and not module.changed_since(str(tmp_path / "none"), 1.0)
+    os.utime(file, (changed + 3600, changed + 3600))
+    assert not module.changed_since(str(file), changed - 1)
+
+
 def test_an_installed_program_is_asked(preflight, tmp_path):
     program = tmp_path / "node_exporter"
     program.write_text(PROGRAM)

@@ -13,6 +13,7 @@ SubState=running
 FragmentPath=/lib/systemd/system/ssh.service
 UnitFileState=enabled
 NeedDaemonReload=yes
+ExecMainStartTimestampMonotonic=812400000
 
 Id=nope.service
 LoadState=not-found
@@ -33,7 +34,8 @@ def test_blocks_are_in_the_order_of_the_names():
     found = units.parse(ANSWER, ["sshd.service", "nope.service", "systemd-timesyncd.service"])
     path = "/lib/systemd/system/ssh.service"
     assert found["sshd.service"] == {
-        "exists": True, "load": "loaded", "active": "active", "sub": "running", "enabled": "enabled", "path": path, "stale": True,
+        "exists": True, "load": "loaded", "active": "active", "sub": "running", "enabled": "enabled", "path": path,
+        "stale": True, "started": 812.4,
     }  # fmt: skip
     assert not units.parse(ANSWER.replace("Reload=yes", "Reload=no"), ["sshd.service"])["sshd.service"]["stale"]
     assert found["nope.service"] == units.ABSENT
