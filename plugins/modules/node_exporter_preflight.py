@@ -271,10 +271,13 @@ def output_of(module, binary, argument):
 
 
 def changed_since(path, began):
-    """Whether a file was changed after the process began (seconds since 1970; None for none). A time to come is no time to go by."""
+    """Whether a file came, or was changed, after the process began (seconds since 1970; None for none).
+
+    By the inode's time: a program out of an archive keeps the archive's modification time. A time to come is no time to go by.
+    """
     if not path or not began or not os.path.exists(path):
         return False
-    return began < os.stat(path).st_mtime <= time.time()
+    return began < os.stat(path).st_ctime <= time.time()
 
 
 def service(module):
