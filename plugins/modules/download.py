@@ -78,7 +78,6 @@ wrong_sha256:
   type: str
 """
 
-import hashlib
 import os
 import tempfile
 import time
@@ -99,18 +98,6 @@ ARGUMENTS = {
 CHUNK = 1 << 20
 PAUSE = 2
 PASSING = (408, 429)  # a server that is busy
-
-
-def sha256_of(path):
-    """SHA-256 of a file; None when it is not there."""
-    found = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
-                found.update(chunk)
-    except FileNotFoundError:
-        return None
-    return found.hexdigest()
 
 
 def fetch(url, path, timeout):
@@ -143,11 +130,9 @@ def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wish = module.params
     wanted = (wish["sha256"] or "").lower()
-    try:
-        there = sha256_of(wish["dest"])
-    except OSError as error:
-        advice = "Give the path of a file, and run the task with become: true."
-        module.fail_json(msg="dest %s cannot be read: %s. %s" % (wish["dest"], error.strerror, advice))
+    if os.path.isdir(wish["dest"]):
+        module.fail_json(msg="dest is %s, a folder: expected the path of a file. Add the file's name." % wish["dest"])
+    there = module.sha256(wish["dest"])  # None when it is not there
     if there and there == (wanted or there):
         changed = module.set_mode_if_different(wish["dest"], wish["mode"], False)
         module.exit_json(changed=changed, sha256=there)
@@ -165,7 +150,7 @@ def main():
     os.close(handle)
     module.add_cleanup_file(draft)
     fetch_in_the_end(module, draft)
-    found = sha256_of(draft)
+    found = module.sha256(draft)
     if wanted and found != wanted:
         module.fail_json(msg="%s has the SHA-256 %s: expected %s." % (wish["url"], found, wanted), wrong_sha256=found)
     module.atomic_move(draft, wish["dest"])

@@ -79,7 +79,7 @@ def test_a_file_that_is_there_stays_unless_its_checksum_is_another(server, fetch
     (tmp_path / "file").chmod(0o600)
     assert fetched(sha256=SHA256)["changed"] and (tmp_path / "file").read_bytes() == BODY
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
-    assert "cannot be read: Is a directory" in fetched(dest=str(tmp_path))["msg"]
+    assert f"dest is {tmp_path}, a folder: expected the path of a file" in fetched(dest=str(tmp_path))["msg"]
 
 
 def test_check_mode_asks_nobody(server, fetched, tmp_path):
