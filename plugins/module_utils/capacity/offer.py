@@ -13,7 +13,10 @@ PREPAID = ("reservation", "capacity_block")
 
 
 class Reservation(NamedTuple):
-    """A Capacity Reservation or Capacity Block of the account, as DescribeCapacityReservations has it. ``ends``: ISO 8601, None for never."""
+    """A Capacity Reservation or Capacity Block of the account, as DescribeCapacityReservations has it.
+
+    ``ends``: ISO 8601, None for never.
+    """
 
     id: str
     instance_type: str

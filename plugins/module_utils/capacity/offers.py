@@ -118,7 +118,7 @@ def cheapest(found: Iterable[Offer]) -> list[Offer]:
 
 
 def in_order(found: Iterable[Offer], wish: CapacityWish) -> list[Offer]:
-    """As a pool tries them: markets as wished, in each the types (as named, else by their lowest price), of each type the zones by price."""
+    """As a pool tries them: markets as wished, in each the types (as named, else by lowest price), of each type the zones by price."""
     found = cheapest(found)
     best: dict[tuple[str, str], int] = {}
     for rank, one in enumerate(found):

@@ -31,7 +31,7 @@ _SPOT = {
 }
 _GROUPS = {"g": "G and VT", "gr": "G and VT", "vt": "G and VT", "p": "P"}
 #: Families with quotas of their own, which begin like Standard ones.
-_OTHERS = frozenset(("dl", "hpc", "mac"))
+_OTHERS = frozenset(("dl", "hpc", "inf", "mac", "trn"))
 _STANDARD = frozenset("acdhimrtz")
 
 

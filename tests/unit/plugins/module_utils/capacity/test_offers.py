@@ -11,8 +11,10 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers impo
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
 
 A, B = "us-east-1a", "us-east-1b"
-EVERYWHERE = {name: (A, B) for name in GPU_TYPES}
+EVERYWHERE = dict.fromkeys(GPU_TYPES, (A, B))
 LIST_PRICES = {(name, "on_demand", None): gpu.usd_per_hour for name, gpu in GPU_TYPES.items() if gpu.usd_per_hour}
+UNKNOWN = "its price is not known, and max_hourly_usd is 9"
+NONE = "the account has none that is active"
 REGION = Market(EVERYWHERE, LIST_PRICES)
 
 
@@ -41,7 +43,8 @@ def test_memory_is_meant_in_nominal_sizes(memory, models):
 
 def test_cheapest_first_and_each_with_its_zone():
     found, _rejected = offers(CapacityWish(models=("a10g", "l4"), count=1), REGION)
-    assert [(one.instance_type, one.zone, one.usd) for one in found[:3]] == [("g6.xlarge", A, 0.8048), ("g6.xlarge", B, 0.8048), ("g6.2xlarge", A, 0.9776)]
+    first = [("g6.xlarge", A, 0.8048), ("g6.xlarge", B, 0.8048), ("g6.2xlarge", A, 0.9776)]
+    assert [(one.instance_type, one.zone, one.usd) for one in found[:3]] == first
     assert [one.usd for one in found] == sorted(one.usd for one in found)
 
 
@@ -67,9 +70,9 @@ def test_arm_is_never_meant_by_accident():
         (CapacityWish(models=("a10g",), zones=(A,)), ("g5.xlarge", B, None, "it is none of zones")),
         (CapacityWish(models=("a10g",), exclude_zones=(B,)), ("g5.xlarge", B, None, "the zone is excluded")),
         (CapacityWish(models=("a10g",), max_hourly_usd=1), ("g5.xlarge", A, "on_demand", "1.006 USD an hour, and max_hourly_usd is 1")),
-        (CapacityWish(models=("h200",), max_hourly_usd=99), ("p5e.48xlarge", A, "on_demand", "its price is not known, and max_hourly_usd is 99")),
+        (CapacityWish(models=("h200",), max_hourly_usd=9), ("p5e.48xlarge", A, "on_demand", UNKNOWN)),
         (CapacityWish(models=("a10g",), markets=("spot",)), ("g5.xlarge", A, "spot", "spot has no price there: it is not sold")),
-        (CapacityWish(models=("h100",), markets=("reservation",)), ("p5.48xlarge", A, "reservation", "the account has none that is active")),
+        (CapacityWish(models=("h100",), markets=("reservation",)), ("p5.48xlarge", A, "reservation", NONE)),
         (CapacityWish(instance_types=("g9.huge",)), ("g9.huge", None, None, "the region does not have it")),
         (CapacityWish(instance_types=("g9.huge",)), ("g5.xlarge", None, None, "it is none of instance_types")),
     ],

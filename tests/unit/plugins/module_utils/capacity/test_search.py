@@ -71,7 +71,8 @@ def test_a_price_that_moved_is_still_the_same_offer():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("g6e.xlarge", "G and VT"), ("gr6.4xlarge", "G and VT"), ("p5en.48xlarge", "P"), ("t3.large", "Standard"), ("c7i.large", "Standard"),
-     ("im4gn.large", "Standard"), ("trn1.2xlarge", "trn"), ("inf2.xlarge", "inf"), ("dl1.24xlarge", "dl"), ("hpc7g.4xlarge", "hpc"), ("mac2.metal", "mac")],
+     ("im4gn.large", "Standard"), ("trn1.2xlarge", "trn"), ("inf2.xlarge", "inf"), ("dl1.24xlarge", "dl"), ("hpc7g.4xlarge", "hpc"),
+     ("mac2.metal", "mac")],
 )  # fmt: skip
 def test_groups_of_types(name, expected):
     assert group(name) == expected
