@@ -82,10 +82,40 @@ options:
           kms_key:
             description: KMS key that encrypts the volume. Left out, the account's default key does.
             type: str
+      market:
+        description:
+          - Ways to pay, in the order in which they are tried. A launch that fails for want of capacity goes on through zones, then
+            types, then markets; all other failures end the run.
+          - For V(reservation) and V(capacity_block) the account must have one that is active; spot is launched with CreateFleet.
+        type: list
+        elements: str
+        choices: [reservation, capacity_block, spot, on_demand]
+        default: [on_demand]
+        version_added: 0.3.0
+      max_hourly_usd:
+        description: The most that an hour of one instance may cost. What has no known price is not launched then.
+        type: float
+        version_added: 0.3.0
+      min:
+        description:
+          - Instances that do for a start, when there is no capacity for O(pools[].count). The next run tries to get the others.
+          - Left out, a run that gets fewer than O(pools[].count) fails.
+        type: int
+        version_added: 0.3.0
       zones:
         description: Zones that the pool may use. Left out, it may use all of the network.
         type: list
         elements: str
+      exclude_zones:
+        description: Zones that the pool must not use.
+        type: list
+        elements: str
+        version_added: 0.3.0
+      exclude_types:
+        description: Types that the pool must not use, of those that offer the wished GPUs.
+        type: list
+        elements: str
+        version_added: 0.3.0
       spread:
         description: Whether instances are spread over the zones. Otherwise all are in one.
         type: bool

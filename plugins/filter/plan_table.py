@@ -49,10 +49,10 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 # what needs the reader's eye comes first
-_ORDER = ("blocked", "foreign", "delete", "replace", "create", "update")
+_ORDER = ("blocked", "foreign", "delete", "replace", "create", "update", "pending")
 _DONE = {"delete": "deleted", "replace": "replaced", "create": "created", "update": "updated", "keep": "kept"}
 # What tells one new resource from another; any kind has few of them.
-_TELLING = ("bucket_name", "repository_name", "instance_type", "cidr", "zone")
+_TELLING = ("bucket_name", "repository_name", "instance_type", "cidr", "zone", "market")
 
 
 def plan_table(result: Any, done: bool = False) -> list[str]:
@@ -81,7 +81,7 @@ def _headline(result: Mapping, changes: bool, done: bool) -> str:
 
 
 def _verb(action: str, done: bool) -> str:
-    if action in ("blocked", "foreign"):
+    if action in ("blocked", "foreign", "pending"):
         return action
     return _DONE[action] if done else f"to {action}"
 

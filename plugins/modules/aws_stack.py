@@ -219,7 +219,9 @@ plan:
       type: str
       sample: data
     action:
-      description: One of V(create), V(update), V(replace), V(delete), V(keep), V(foreign) and V(blocked).
+      description:
+        - One of V(create), V(update), V(replace), V(delete), V(keep), V(foreign) and V(blocked).
+        - V(pending) is an instance that could not be had for want of capacity, in a pool that has its O(pools[].min).
       type: str
       sample: create
     reason:
@@ -284,6 +286,31 @@ outputs:
       description: Instances and their private addresses, by pool.
       type: dict
       sample: {train: {instance_ids: [i-0a1b2c3d], private_ips: [10.42.0.10]}}
+offers:
+  description:
+    - The offers of each pool that launches something, in the order in which they are tried. They are no part of RV(plan_id), since
+      prices and reservations change by the hour.
+  returned: success
+  type: dict
+  sample:
+    train:
+      - {instance_type: g5.xlarge, zone: us-east-1a, market: on_demand, usd_per_hour: 1.006, reservation: null, available: null, ends: null}
+offers_tried:
+  description:
+    - Each offer that was tried, in the order of the answers, with EC2's error code, or the reason for which an accepted instance ended
+      before it ran. The code is null for an offer that was taken. Failures return it too.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - instance_type: g5.xlarge
+      zone: us-east-1a
+      market: on_demand
+      reservation: null
+      usd_per_hour: 1.006
+      code: InsufficientInstanceCapacity
+      message: There is no capacity.
+      request_id: 4a1e5b0e-8f1c-4b8e-9d4f-1f0f2f7a7c11
 summary:
   description: Number of changes by action.
   returned: success

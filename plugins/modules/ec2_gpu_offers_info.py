@@ -134,7 +134,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.client import Clients
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import MARKETS
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import MARKETS, public
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import CapacityWish, offers
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import match
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
@@ -182,10 +182,9 @@ def wish_of(params):
     )
 
 
-def public(offer):
-    """An offer as the module returns it."""
-    told = offer._asdict()
-    told["usd_per_hour"] = told.pop("usd")
+def told_of(offer):
+    """An offer with its GPU."""
+    told = public(offer)
     gpu = GPU_TYPES.get(offer.instance_type)
     told["gpu"] = {"model": gpu.model, "count": gpu.count, "memory_gib": list(match.nominal(gpu))} if gpu else None
     return told
@@ -195,8 +194,9 @@ def main():
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     with fail_cleanly(module):
         wish = wish_of(module.params)
-        found, rejected = offers(wish, reading.read(Clients.of(module), wish))
-        module.exit_json(changed=False, offers=[public(one) for one in found], rejected=[one._asdict() for one in rejected])
+        clients = Clients.of(module)
+        found, rejected = offers(wish, reading.read(clients.get("ec2"), clients.region, reading.candidates(wish), wish.markets))
+        module.exit_json(changed=False, offers=[told_of(one) for one in found], rejected=[one._asdict() for one in rejected])
 
 
 if __name__ == "__main__":

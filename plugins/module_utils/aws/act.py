@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, explain, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.propagation import CHILDREN, window
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.search import Search
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed, Ref, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Scope
 
@@ -29,6 +30,8 @@ class Act:
         # A removal may go on with what an earlier run left: its instances and gateways may be going still, and hold what they use.
         self.removed: set[str] = set(CHILDREN) if reader.intent.absent else set()
         self.facts: dict[Ref, dict[str, Any]] = {}  # what creation told, for outputs
+        self.search = Search()  # through the offers of all pools
+        self.warnings: list[str] = []
 
     @property
     def intent(self) -> Intent:

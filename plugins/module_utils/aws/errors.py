@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from typing import Any, Optional
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
+
 
 class StackError(Exception):
     """An end of the run that its user can act on. ``details`` go into the module's result beside ``msg``."""
@@ -87,7 +89,7 @@ def message_of(error: BaseException) -> str:
 
 def ambiguous(error: BaseException) -> bool:
     """Whether the request may have taken effect although it failed: no answer, or the service broke while it worked."""
-    if code_of(error) in THROTTLED:
+    if code_of(error) in THROTTLED or decided(code_of(error)):
         return False
     response = getattr(error, "response", None)
     if response is not None:

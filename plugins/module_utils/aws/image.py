@@ -78,21 +78,6 @@ def _facts(raw: dict[str, Any]) -> ImageFacts:
     return ImageFacts(raw["ImageId"], raw.get("Name", ""), root, int(sizes[0] or 0) if sizes else 0, raw.get("Architecture", "x86_64"))
 
 
-def find_offers(reader: Reader, types: list[str]) -> dict[str, tuple[str, ...]]:
-    """Instance type → zones of the region that offer it."""
-    listed = reader.pages(
-        "ec2",
-        "describe_instance_type_offerings",
-        "InstanceTypeOfferings",
-        LocationType="availability-zone",
-        Filters=[{"Name": "instance-type", "Values": sorted(set(types))}],
-    )
-    zones: dict[str, list[str]] = {name: [] for name in types}
-    for raw in listed:
-        zones.setdefault(raw["InstanceType"], []).append(raw["Location"])
-    return {name: tuple(sorted(there)) for name, there in zones.items()}
-
-
 def find_zones(reader: Reader) -> tuple[str, ...]:
     """The region's availability zones that this account can use (no local or wavelength zones)."""
     filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]

@@ -76,15 +76,16 @@ class Instance(Ec2Kind):
         return wishes
 
     def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed) -> list[Wish]:
-        chosen = placing.offer(pool, intent, seen)
+        choice = placing.choose(pool, intent, seen)
         image = seen.images[pool.name]
         wishes = []
         for slot in slots:
-            place = placing.place_of(slot, chosen)
+            offers = placing.for_slot(slot, choice, pool)
             state = {
-                "instance_type": chosen.instance_type,
+                "instance_type": offers[0].instance_type,
                 "image_id": image.id,
-                "zone": place.zone,
+                "zone": offers[0].zone,
+                "market": offers[0].market,
                 "http_tokens": "required",
                 "hop_limit": HOP_LIMIT,
             }
@@ -92,7 +93,8 @@ class Instance(Ec2Kind):
                 "pool": pool,
                 "slot": slot,
                 "image": image,
-                "subnet": place.subnet,
+                "offers": offers,
+                "subnets": choice.subnets,
                 "groups": groups_of(pool, intent.stack.network, seen),
                 "public_address": placing.public_address(pool, intent.stack.network),
                 "key": placing.key_name(intent),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The RunInstances requests of a plan: one for all slots of a pool that go to one place. Pure.
+"""The RunInstances requests of a plan: one for all slots of a pool that have the same offers. Pure.
 
 The ClientToken is a hash over the whole request, the slots, and every instance that these slots ever had: the same wish sent twice is
 the same launch, also by another run, and a slot whose instance has ended gets a new one.
@@ -15,23 +15,24 @@ from typing import Any, Callable, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import slots_text
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, specification, token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, ImageFacts, Ref, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Pool, Scope
 
 
 def batches(changes: Iterable[Change]) -> list[list[Change]]:
-    """The changes that one request can launch together: same pool, type, image and subnet; in order of their slots."""
-    groups: dict[str, list[Change]] = {}
+    """The changes that one request can launch together: same pool and image, same offers in the same order; in order of their slots."""
+    groups: dict[Any, list[Change]] = {}
     for change in changes:
-        state = change.wish.state
-        key = json.dumps([change.wish.make["pool"].name, state["instance_type"], state["image_id"], change.wish.make["subnet"]])
-        groups.setdefault(key, []).append(change)
-    return [sorted(group, key=lambda change: change.wish.make["slot"]) for _key, group in sorted(groups.items())]
+        make = change.wish.make
+        groups.setdefault((make["pool"].name, make["offers"]), []).append(change)
+    return [sorted(group, key=lambda change: change.wish.make["slot"]) for _key, group in sorted(groups.items(), key=lambda one: one[0][0])]
 
 
-def request(batch: list[Change], ids: Callable[[Ref], Optional[str]]) -> dict[str, Any]:
+def request(batch: list[Change], offer: Offer, least: int, ids: Callable[[Ref], Optional[str]]) -> dict[str, Any]:
     """All parameters of RunInstances except the token.
 
+    :param least: how many of the batch have to be had for the launch to take place.
     :param ids: the id of what a Ref names, which is there by now.
     """
     wish = batch[0].wish
@@ -39,7 +40,7 @@ def request(batch: list[Change], ids: Callable[[Ref], Optional[str]]) -> dict[st
     slots = [change.wish.make["slot"] for change in batch]
     interface: dict[str, Any] = {
         "DeviceIndex": 0,
-        "SubnetId": resolve(make["subnet"], ids),
+        "SubnetId": resolve(make["subnets"][offer.zone], ids),
         "Groups": resolve(make["groups"], ids),
         "DeleteOnTermination": True,
     }
@@ -48,8 +49,8 @@ def request(batch: list[Change], ids: Callable[[Ref], Optional[str]]) -> dict[st
     tags = {**wish.tags, SLOTS: slots_text(slots)}
     params: dict[str, Any] = {
         "ImageId": wish.state["image_id"],
-        "InstanceType": wish.state["instance_type"],
-        "MinCount": len(batch),
+        "InstanceType": offer.instance_type,
+        "MinCount": least,
         "MaxCount": len(batch),
         "NetworkInterfaces": [interface],
         "BlockDeviceMappings": [{"DeviceName": make["image"].root_device, "Ebs": _disk(pool)}],
@@ -61,6 +62,7 @@ def request(batch: list[Change], ids: Callable[[Ref], Optional[str]]) -> dict[st
         "TagSpecifications": [specification("instance", tags)]
         + [specification(kind, {**tags, "mlinfra:kind": kind.replace("-", "_")}) for kind in ("volume", "network-interface")],
     }
+    params.update(_paid(offer, pool))
     if pool.termination_protection:
         params["DisableApiTermination"] = True
     if make["key"] is not None:
@@ -69,6 +71,21 @@ def request(batch: list[Change], ids: Callable[[Ref], Optional[str]]) -> dict[st
         params["IamInstanceProfile"] = {"Name": resolve(make["profile"], ids)}
     if pool.user_data:
         params["UserData"] = pool.user_data
+    return params
+
+
+def _paid(offer: Offer, pool: Pool) -> dict[str, Any]:
+    """What says how the instance is paid for; nothing for On-Demand."""
+    if offer.market == "spot":
+        spot = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
+        if pool.max_hourly_usd is not None:
+            spot["MaxPrice"] = f"{pool.max_hourly_usd:g}"
+        return {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": spot}}
+    if offer.reservation is None:
+        return {}
+    params: dict[str, Any] = {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": offer.reservation}}}
+    if offer.market == "capacity_block":
+        params["InstanceMarketOptions"] = {"MarketType": "capacity-block"}
     return params
 
 

@@ -1,17 +1,20 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Carries out the launches of a plan: all requests at once, then one poll for all until they run.
+"""Carries out the launches of a plan: the pools at the same time, each through its offers, then one poll for all until they run.
 
-A launch has succeeded at ``running``. EC2 may accept one and end it a moment later with a StateReason: a failure like an error code.
+A launch has succeeded at ``running``. EC2 may accept one and end it a moment later with a StateReason: that is judged like an error code,
+and the slot goes on to the next offer.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader, unless
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import STOP, decided
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Ref
 
 ENDED = ("shutting-down", "terminated")
@@ -20,87 +23,180 @@ _SPENT = "IdempotentInstanceTerminated"
 _REPLAYS = 30
 
 
+class Batch:
+    """Slots of one pool that have the same offers. ``open`` are those without an instance."""
+
+    def __init__(self, changes: list[Change], ended: set[str]) -> None:
+        self.open = changes
+        self.pool = changes[0].wish.make["pool"]
+        self.offers: tuple[Offer, ...] = changes[0].wish.make["offers"]
+        self.ended = ended  # ids of all instances that these slots had
+        self.failure: Optional[Exception] = None
+
+
 class Launching:
     """One run's launches. ``act`` is told the id and address of every slot."""
 
     def __init__(self, act: Any, changes: list[Change]) -> None:
         self.act = act
-        self.batches = launch.batches(changes)
-        self.slot_of: dict[str, Change] = {}  # instance id → its change
+        self.search = act.search
+        self.batches = [Batch(batch, self._seen_ended(batch)) for batch in launch.batches(changes)]
+        self.launched: dict[str, tuple[Change, Offer, Batch]] = {}  # by instance id
 
     def run(self) -> None:
-        results = self.act.reader.together(*[lambda batch=batch: self._attempt(batch) for batch in self.batches])
-        failures = [one for one in results if isinstance(one, Exception)]
-        if self.slot_of:
-            self._wait()
+        """:raises StackError: a pool has fewer instances than it needs; all that was launched runs, or has ended."""
+        while True:
+            self.act.reader.together(*[lambda batch=batch: self._attempt(batch) for batch in self.batches if batch.open])
+            if not self._wait():
+                break
+        failures = [batch.failure for batch in self.batches if batch.failure is not None]
         if failures:
             raise failures[0]
+        for pool in {batch.pool.name: batch.pool for batch in self.batches}.values():
+            self._enough(pool)
 
-    def _attempt(self, batch: list[Change]) -> Any:
-        """The exception instead of raising it: the other launches have to be waited for all the same."""
-        try:
-            return self._launch(batch)
-        except Exception as error:
-            return error
-
-    def _launch(self, batch: list[Change]) -> None:
-        act, pool = self.act, batch[0].wish.make["pool"]
-        slots = [change.wish.make["slot"] for change in batch]
-        params = launch.request(batch, act.id)
-        ended = {
+    def _seen_ended(self, changes: list[Change]) -> set[str]:
+        pool, slots = changes[0].wish.make["pool"].name, {change.wish.make["slot"] for change in changes}
+        return {
             found.id
-            for found in act.seen.of("instance")
-            if found.facts["pool"] == pool.name and set(found.facts["slots"]) & set(slots) and not found.owned
+            for found in self.act.seen.of("instance")
+            if found.facts["pool"] == pool and set(found.facts["slots"]) & slots and not found.owned
         }
+
+    def _attempt(self, batch: Batch) -> None:
+        """Go through the offers until no slot is open; an exception is kept, since the other launches have to be waited for all the same."""
+        try:
+            for offer in batch.offers:
+                if not batch.open or batch.failure is not None:
+                    return
+                if self.search.against(offer) is None and self._zone_fits(batch, offer):
+                    self._launch(batch, offer)
+        except Exception as error:
+            batch.failure = error
+
+    def _zone_fits(self, batch: Batch, offer: Offer) -> bool:
+        """Whether the offer is in the zone of those that a pool in one zone has got by now."""
+        if not batch.pool.together:
+            return True
+        zones = {one.zone for _change, one, mine in self.launched.values() if mine is batch}
+        return not zones or offer.zone in zones
+
+    def _least(self, batch: Batch) -> int:
+        """How many of the open slots a request has to fill: for a pool in one zone, as many as the pool needs at least."""
+        if not batch.pool.together:
+            return 1
+        return max(1, batch.pool.least - (batch.pool.count - len(batch.open)))
+
+    def _launch(self, batch: Batch, offer: Offer) -> None:
+        """One request for all open slots; what EC2 says of its capacity is noted, all else is raised."""
+        act, pool = self.act, batch.pool
+        slots = [change.wish.make["slot"] for change in batch.open]
+        params = launch.request(batch.open, offer, self._least(batch), act.id)
         for _attempt in range(_REPLAYS):
-            token = launch.token(act.scope, act.seen.account_id, pool.name, slots, ended, params)
+            token = launch.token(act.scope, act.seen.account_id, pool.name, slots, batch.ended, params)
             try:
-                raws = act.call("ec2", "run_instances", ClientToken=token, **params)["Instances"]
+                answer = act.call("ec2", "run_instances", ClientToken=token, **params)
             except Exception as error:
-                if code_of(error) != _SPENT:
-                    raise
-                ended.add(token)  # its instances are no longer listed, so the token itself stands for them
-                continue
+                code, request = code_of(error), _request_id(getattr(error, "response", None))
+                if code == _SPENT:
+                    batch.ended.add(token)  # its instances are no longer listed, so the token itself stands for them
+                    continue
+                if decided(code):
+                    self.search.failed(offer, code, message_of(error), request)
+                    return
+                self.search.failed(offer, code or type(error).__name__, message_of(error), request)
+                raise
+            raws = answer["Instances"]
             gone = [raw["InstanceId"] for raw in raws if raw["State"]["Name"] in ENDED]
             if not gone:
-                act.made.add("instance")
-                self._note(batch, raws)
+                self.search.taken(offer, _request_id(answer))
+                self._note(batch, offer, raws)
                 return
             # EC2 still knew this token from a launch whose instances have ended since: they count as seen now, which makes another token.
-            ended |= set(gone)
+            batch.ended |= set(gone)
         raise StackError(
             f"pools.{pool.name}: EC2 keeps answering with instances that have ended, {_REPLAYS} times in a day", "Look why they end"
         )
 
-    def _note(self, batch: list[Change], raws: list[dict[str, Any]]) -> None:
+    def _note(self, batch: Batch, offer: Offer, raws: list[dict[str, Any]]) -> None:
+        self.act.made.add("instance")
+        filled = []
         for raw in raws:
-            change = batch[int(raw.get("AmiLaunchIndex", 0))]
+            change = batch.open[int(raw.get("AmiLaunchIndex", 0))]
             change.id = raw["InstanceId"]
+            change.after = {**(change.after or {}), "instance_type": offer.instance_type, "zone": offer.zone, "market": offer.market}
             self.act.ids[Ref("instance", change.name)] = raw["InstanceId"]
             self.act.tell(change, private_ip=raw.get("PrivateIpAddress"))
-            self.slot_of[raw["InstanceId"]] = change
+            self.launched[raw["InstanceId"]] = (change, offer, batch)
+            filled.append(change)
+        batch.open = [change for change in batch.open if change not in filled]
 
-    def _wait(self) -> None:
-        """:raises StackError: an instance ended before it ran, or wait_timeout passed."""
-        waiting = set(self.slot_of)
-        failed: list[dict[str, Any]] = []
+    def _wait(self) -> bool:
+        """Poll until all that was launched runs or has ended; whether some slots are to be launched once more.
+
+        :raises StackError: wait_timeout passed.
+        """
+        waiting = {id for id, (change, _offer, _batch) in self.launched.items() if change.id == id}
+        ended: list[dict[str, Any]] = []
 
         def done() -> bool:
             for raw in read_instances(self.act.reader, sorted(waiting)):
-                change = self.slot_of[raw["InstanceId"]]
                 if raw["State"]["Name"] in ENDED:
-                    failed.append(raw)
+                    ended.append(raw)
                 elif raw["State"]["Name"] != "running":
                     continue
-                self.act.tell(change, private_ip=raw.get("PrivateIpAddress"))
+                self.act.tell(self.launched[raw["InstanceId"]][0], private_ip=raw.get("PrivateIpAddress"))
                 waiting.discard(raw["InstanceId"])
             return not waiting
 
-        self.act.wait(f"launching {len(waiting)} instances", done)
-        if failed:
-            for raw in failed:
-                del self.act.ids[Ref("instance", self.slot_of[raw["InstanceId"]].name)]
-            raise launch_failed(self.slot_of[failed[0]["InstanceId"]].wish.make["pool"].name, failed)
+        if waiting:
+            self.act.wait(f"launching {len(waiting)} instances", done)
+        for batch in self.batches:
+            self._reopen(batch, [raw for raw in ended if self.launched[raw["InstanceId"]][2] is batch])
+        return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches)
+
+    def _left(self, batch: Batch) -> bool:
+        return any(self.search.against(offer) is None and self._zone_fits(batch, offer) for offer in batch.offers)
+
+    def _reopen(self, batch: Batch, ended: list[dict[str, Any]]) -> None:
+        """The slots whose instances ended before they ran are open again. A gang that has lost some ends whole."""
+        for raw in ended:
+            change, offer, _batch = self.launched[raw["InstanceId"]]
+            reason = raw.get("StateReason", {})
+            if self.search.failed(offer, reason.get("Code", "?"), reason.get("Message", "")) == STOP:
+                batch.failure = launch_failed(batch.pool.name, ended)
+            self._free(change, raw["InstanceId"], batch)
+        running = [id for id, (_change, _offer, mine) in self.launched.items() if mine is batch]
+        if ended and running and batch.pool.together and batch.pool.count - len(batch.open) < batch.pool.least:
+            self.act.call("ec2", "terminate_instances", InstanceIds=running)
+            for id in running:
+                self._free(self.launched[id][0], id, batch)
+
+    def _free(self, change: Change, instance_id: str, batch: Batch) -> None:
+        del self.launched[instance_id], self.act.ids[Ref("instance", change.name)]
+        change.id = None
+        batch.ended.add(instance_id)
+        batch.open = sorted([*batch.open, change], key=lambda one: one.wish.make["slot"])
+
+    def _enough(self, pool: Any) -> None:
+        """:raises StackError: the pool has fewer than it needs; with fewer than ``count`` the others are left for the next run."""
+        missing = [change for batch in self.batches if batch.pool.name == pool.name for change in batch.open]
+        if not missing:
+            return
+        tried = [one for one in self.search.tried if one.code is not None and one.offer in missing[0].wish.make["offers"]]
+        said = dict.fromkeys(f"{one.offer.instance_type} in {one.offer.zone}, {one.offer.market}: {one.code}" for one in tried)
+        have = pool.count - len(missing)
+        text = f"pools.{pool.name} has {have} of {pool.count} instances, and no offer is left ({'; '.join(said) or 'none was worth a try'})"
+        if have < pool.least:
+            hint = "Allow more types, zones or markets, ask for a quota, set min to start smaller, or run again later"
+            raise StackError(text, hint, path=f"pools.{pool.name}")
+        self.act.warnings.append(f"{text}: min is {pool.least}. The next run tries to get the others.")
+        for change in missing:
+            change.action, change.reason = "pending", "there is no capacity now; the pool has its min"
+
+
+def _request_id(answer: Optional[dict[str, Any]]) -> Optional[str]:
+    return (answer or {}).get("ResponseMetadata", {}).get("RequestId")
 
 
 def read_instances(reader: Reader, ids: list[str]) -> list[dict[str, Any]]:

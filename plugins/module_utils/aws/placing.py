@@ -1,16 +1,22 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which slot of a pool goes where: type, zone and subnet. Pure."""
+"""Which offers a slot of a pool has: type, zone and market, and the subnet there. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import subnet_ref, zones_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer, Rejected
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import CapacityWish, in_order, offers
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed, Ref
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool
+
+_REASONS = 4  # told in a message; all of them are in its details
 
 
 class Place(NamedTuple):
@@ -18,9 +24,12 @@ class Place(NamedTuple):
     subnet: Ref
 
 
-class Offer(NamedTuple):
-    instance_type: str
-    places: tuple[Place, ...]
+class Choice(NamedTuple):
+    """``offers`` in the order in which they are tried; ``subnets``: zone → its subnet."""
+
+    offers: tuple[Offer, ...]
+    rejected: tuple[Rejected, ...]
+    subnets: Mapping[str, Ref]
 
 
 def slots_text(slots: list[int]) -> str:
@@ -90,40 +99,68 @@ def _existing(seen: Observed) -> list[Place]:
     return [zones[zone] for zone in sorted(zones)]
 
 
-def offer(pool: Pool, intent: Intent, seen: Observed) -> Offer:
-    """The type that the pool launches and where: the type it has already if that is still declared, else the first that some zone offers.
+def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
+    """The pool's offers in the order in which it tries them: of types that it has already first, so that its hosts stay alike.
 
-    :raises StackError: no zone of the network offers any of them.
+    :raises StackError: there is none.
     """
-    allowed = places(pool, intent, seen)
-    used = [found.state["instance_type"] for _slot, found in sorted(alive(pool.name, seen).items())]
-    ordered = sorted(pool.instance_types, key=lambda name: (name not in used, pool.instance_types.index(name)))
-    for name in ordered:
-        there = tuple(place for place in allowed if place.zone in seen.offered.get(name, ()))
-        if there:
-            return Offer(name, there if pool.spread else _together(pool, there, seen))
-    elsewhere = sorted({zone for name in ordered for zone in seen.offered.get(name, ())})
-    hint = (
-        f"{seen.region} offers them in {', '.join(elsewhere)}: add one of these zones to the network"
-        if elsewhere
-        else f"{seen.region} has none of them"
+    subnets = {place.zone: place.subnet for place in places(pool, intent, seen)}
+    types = {name: GPU_TYPES[name] for name in pool.instance_types if name in GPU_TYPES}
+    wish = capacity_wish(pool, subnets)
+    found, rejected = offers(wish, seen.market, types)
+    there = alive(pool.name, seen).values()
+    if pool.together and there:
+        zones = {one.state["zone"] for one in there}
+        found = [one for one in found if one.zone in zones] or found
+    if not found:
+        raise _none(pool, list(subnets), seen, rejected)
+    used = {one.state["instance_type"] for one in there}
+    ordered = in_order(found, wish, by_price=pool.gpu is not None)
+    return Choice(tuple(sorted(ordered, key=lambda one: one.instance_type not in used)), tuple(rejected), subnets)
+
+
+def capacity_wish(pool: Pool, zones: Iterable[str]) -> CapacityWish:
+    return CapacityWish(
+        instance_types=pool.instance_types,
+        markets=pool.market,
+        max_hourly_usd=pool.max_hourly_usd,
+        zones=tuple(zones),
+        exclude_types=pool.exclude_types,
+        exclude_zones=pool.exclude_zones,
     )
-    raise StackError(
-        f"pools.{pool.name} wants {' or '.join(ordered)}: not offered in {', '.join(place.zone for place in allowed)}",
-        f"{hint}, or allow other types",
+
+
+def _none(pool: Pool, zones: list[str], seen: Observed, rejected: list[Rejected]) -> StackError:
+    wanted = " or ".join(pool.instance_types)
+    offered = sorted({zone for name in pool.instance_types for zone in seen.market.zones.get(name, ())})
+    if offered and not set(offered) & set(zones):
+        return StackError(
+            f"pools.{pool.name} wants {wanted}: not offered in {', '.join(zones)}",
+            f"{seen.region} offers them in {', '.join(offered)}: add one of these zones to the network, or allow other types",
+            path=f"pools.{pool.name}",
+        )
+    if not offered:
+        hint = f"{seen.region} has none of them, or allow other types"
+        return StackError(f"pools.{pool.name} wants {wanted}: not offered in {', '.join(zones)}", hint, path=f"pools.{pool.name}")
+    telling = [one for one in rejected if one.zone in zones] or rejected
+    reasons = dict.fromkeys(f"{' '.join(filter(None, one[:3]))}: {one.reason}" for one in telling)
+    more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+    return StackError(
+        f"pools.{pool.name} has no offer ({'; '.join(list(reasons)[:_REASONS])}{more})",
+        "Allow another market, type or zone, or a higher max_hourly_usd",
         path=f"pools.{pool.name}",
+        rejected=[one._asdict() for one in rejected],
     )
 
 
-def _together(pool: Pool, there: tuple[Place, ...], seen: Observed) -> tuple[Place, ...]:
-    """One place: where the pool is already, else the first."""
-    used = {found.state["zone"] for found in alive(pool.name, seen).values()}
-    return (next((place for place in there if place.zone in used), there[0]),)
-
-
-def place_of(slot: int, chosen: Offer) -> Place:
-    """The same slot goes to the same place in every run."""
-    return chosen.places[slot % len(chosen.places)]
+def for_slot(slot: int, choice: Choice, pool: Pool) -> tuple[Offer, ...]:
+    """The offers for one slot. Slots of a pool that is spread begin in different zones, the same slot always in the same one."""
+    if pool.together:
+        return choice.offers
+    kinds = list(dict.fromkeys((one.market, one.instance_type) for one in choice.offers))
+    zones = sorted({one.zone for one in choice.offers if (one.market, one.instance_type) == kinds[0]})
+    mine = zones[slot % len(zones)]
+    return tuple(sorted(choice.offers, key=lambda one: (kinds.index((one.market, one.instance_type)), one.zone != mine)))
 
 
 def public_address(pool: Pool, network: Network) -> Optional[bool]:

@@ -12,6 +12,7 @@ import random
 from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import THROTTLED, ambiguous
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
 
 ATTEMPTS = 8
 FIRST_CONNECTION_ATTEMPTS = 3  # an endpoint that is down is told within seconds
@@ -46,7 +47,7 @@ def delay(operation: str, attempt: int, code: str, status: int, failure: Optiona
 
     :param failure: what kept an answer from coming; then code and status are empty.
     """
-    if attempt >= ATTEMPTS:
+    if attempt >= ATTEMPTS or decided(code):
         return None
     if code in THROTTLED:
         return pause(attempt)

@@ -46,3 +46,10 @@ class Rejected(NamedTuple):
     zone: Optional[str]
     market: Optional[str]
     reason: str
+
+
+def public(offer: Offer) -> dict[str, object]:
+    """An offer as modules return it."""
+    told = offer._asdict()
+    told["usd_per_hour"] = told.pop("usd")
+    return told

@@ -117,8 +117,11 @@ def cheapest(found: Iterable[Offer]) -> list[Offer]:
     return sorted(found, key=lambda one: (one.usd is None, one.usd or 0.0, MARKETS.index(one.market), one.instance_type, one.zone))
 
 
-def in_order(found: Iterable[Offer], wish: CapacityWish) -> list[Offer]:
-    """As a pool tries them: markets as wished, in each the types (as named, else by lowest price), of each type the zones by price."""
+def in_order(found: Iterable[Offer], wish: CapacityWish, by_price: bool = False) -> list[Offer]:
+    """As a pool tries them: markets as wished, in each the types (as named, else by lowest price), of each type the zones by price.
+
+    :param by_price: the names are an answer to a wish for GPUs, so that their order means nothing.
+    """
     found = cheapest(found)
     best: dict[tuple[str, str], int] = {}
     for rank, one in enumerate(found):
@@ -126,7 +129,7 @@ def in_order(found: Iterable[Offer], wish: CapacityWish) -> list[Offer]:
 
     def key(item: tuple[int, Offer]) -> tuple[int, int, int]:
         rank, one = item
-        named = wish.instance_types.index(one.instance_type) if one.instance_type in wish.instance_types else 0
+        named = wish.instance_types.index(one.instance_type) if one.instance_type in wish.instance_types and not by_price else 0
         return wish.markets.index(one.market), named * len(found) + best[one.market, one.instance_type], rank
 
     return [one for _rank, one in sorted(enumerate(found), key=key)]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional
 
@@ -23,21 +24,16 @@ def candidates(wish: CapacityWish) -> list[str]:
     return [name for name in names if not misfit(name, GPU_TYPES.get(name), wish)]
 
 
-def read(clients: Any, wish: CapacityWish) -> Market:
-    """Three requests at most, plus their further pages; none when no type fits.
-
-    :param clients: Clients; ``get('ec2')`` has the region.
-    """
-    names = candidates(wish)
+def read(ec2: Any, region: str, names: list[str], markets: Iterable[str]) -> Market:
+    """At most three requests, plus their further pages; none when there are no types to ask for. All of ``names`` are in the answer's zones."""
     if not names:
         return Market({}, {})
-    ec2 = clients.get("ec2")
     calls: list[Callable[[], Any]] = [lambda: _zones(ec2, names)]
-    calls.append(lambda: _spot(ec2, names) if "spot" in wish.markets else {})
-    calls.append(lambda: _reservations(ec2, names) if set(PREPAID) & set(wish.markets) else [])
+    calls.append(lambda: _spot(ec2, names) if "spot" in markets else {})
+    calls.append(lambda: _reservations(ec2, names) if set(PREPAID) & set(markets) else [])
     with ThreadPoolExecutor(len(calls)) as pool:
         zones, prices, reservations = (future.result() for future in [pool.submit(call) for call in calls])
-    if clients.region == PRICED:
+    if region == PRICED:
         prices.update({(name, "on_demand", None): GPU_TYPES[name].usd_per_hour for name in names if _priced(name)})
     return Market(zones, prices, reservations)
 
@@ -51,7 +47,7 @@ def _pages(ec2: Any, operation: str, result: str, **params: Any) -> list[dict[st
 
 
 def _zones(ec2: Any, names: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {name: [] for name in names}
     for start in range(0, len(names), _VALUES):
         filters = [{"Name": "instance-type", "Values": names[start : start + _VALUES]}]
         params = {"LocationType": "availability-zone", "Filters": filters}

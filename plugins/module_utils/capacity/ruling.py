@@ -49,6 +49,11 @@ def ruling(code: str) -> Ruling:
     return _RULINGS.get(code, STOP)
 
 
+def decided(code: str) -> bool:
+    """Whether the code is EC2's word on capacity. Its HTTP status is 500 for many of them, yet nothing was launched and nothing is broken."""
+    return code in _RULINGS
+
+
 def rules_out(failed: Offer, scope: str, other: Offer) -> bool:
     """Whether the failure of one offer with this scope makes the other one pointless."""
     if scope == "offer":

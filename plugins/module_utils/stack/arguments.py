@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import MARKETS
+
 Spec = dict[str, dict[str, Any]]
 
 
@@ -132,7 +134,12 @@ _POOL: Spec = {
             "kms_key": {"type": "str", "no_log": False},
         },
     },
+    "market": {**_list(), "choices": list(MARKETS), "default": ["on_demand"]},
+    "max_hourly_usd": {"type": "float"},
+    "min": {"type": "int"},
     "zones": _list(),
+    "exclude_zones": _list(),
+    "exclude_types": _list(),
     "spread": {"type": "bool", "default": True},
     "ssh_user": {"type": "str", "default": "admin"},
     "user_data": {"type": "str"},

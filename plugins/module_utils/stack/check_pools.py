@@ -70,13 +70,39 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
         image=_image(section["image"] or {}, f"{path}.image", problems),
         gpu=gpu,
         disk=_disk(section["disk"], f"{path}.disk", scope, problems),
+        market=_markets(section, path, problems),
+        max_hourly_usd=_most(section["max_hourly_usd"], f"{path}.max_hourly_usd", problems),
+        min=_min(section, path, problems),
         zones=checks.present(section["zones"]),
+        exclude_zones=checks.present(section["exclude_zones"]),
+        exclude_types=checks.present(section["exclude_types"]),
         spread=bool(section["spread"]),
         ssh_user=user or "admin",
         user_data=_user_data(section, path, problems),
         termination_protection=bool(section["termination_protection"]),
         tags=checks.tags(section["tags"], f"{path}.tags", problems),
     )
+
+
+def _markets(section: Mapping[str, Any], path: str, problems: Problems) -> tuple[str, ...]:
+    markets = checks.present(section["market"])
+    if section["market"] is not None and not markets:
+        problems.add(f"{path}.market", "[]", "at least one market is needed", "Leave it out for on_demand")
+    checks.unique(checks.each(section["market"], f"{path}.market"), problems)
+    return markets or ("on_demand",)
+
+
+def _most(usd: float | None, path: str, problems: Problems) -> float | None:
+    if usd is not None and not usd > 0:
+        problems.add(path, usd, "more than 0 belongs here, USD for an hour of one instance", "Leave it out for any price")
+    return usd
+
+
+def _min(section: Mapping[str, Any], path: str, problems: Problems) -> int | None:
+    checks.least(section["min"], 0, f"{path}.min", problems, "Leave it out to want all of count")
+    if None not in (section["min"], section["count"]) and section["min"] > section["count"]:
+        problems.add(f"{path}.min", section["min"], f"count is {section['count']}", "Use at most that")
+    return section["min"]
 
 
 def _gpu(section: Mapping[str, Any] | None, path: str, problems: Problems) -> tuple[GpuWish | None, tuple[str, ...]]:

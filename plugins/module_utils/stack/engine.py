@@ -16,7 +16,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import carry_out
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.lock import Lock, owner_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.outputs import outputs, resources
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.outputs import offers_of, outputs, resources
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope, Stack
 
 
@@ -117,6 +117,8 @@ class _Run:
             carry_out(act, changes, finished.append)
         except Exception as error:
             failure = explain(error, self.clients.call_of(error))
+            if act.search.tried:
+                failure.details["offers_tried"] = [one.public() for one in act.search.tried]
             failure.details["applied"] = [f"{change.action} {change.kind} {change.name}" for change in finished]
             if self.control.on_failure == "rollback" and not self.intent.absent:
                 failure.details.update(self._rolled_back(seen))
@@ -148,8 +150,10 @@ class _Run:
             "plan_id": self.plan_id,
             "outputs": outputs(self.intent, seen, changes, act.ids if act else None, act.facts if act else None),
             "summary": planning.summary(changes),
+            "offers": offers_of(changes),
+            "offers_tried": [one.public() for one in act.search.tried] if act else [],
             "diff": planning.diff(changes),
-            "warnings": self.warnings,
+            "warnings": [*self.warnings, *(act.warnings if act else [])],
             "account_id": self.caller.account_id,
             "region": self.intent.scope.region,
             **more,

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import placing
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_offers, find_zones
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_zones
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading as capacity
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network
 
 _EXISTING_NETWORK = ("vpc", "subnet", "security_group")  # what a reference leads to
 
@@ -43,7 +44,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
     results = reader.together(*[lambda kind=kind: kind.observe(reader) for kind in kinds])
     seen = Observed(reader.account_id, reader.partition, reader.scope.region)
     if known is not None:
-        seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.offered)
+        seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.market)
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
     _leave_other_vpcs(seen, reader.stack.network)
@@ -97,14 +98,11 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     if [pool for pool in shown if pool.name not in seen.images]:
         idle = [pool for pool in shown if pool not in launching]
         calls.append(lambda: setattr(seen, "images", find_images(reader, launching, idle)))
-    types = _types(launching)
-    if set(types) - set(seen.offered):
-        calls.append(lambda: setattr(seen, "offered", find_offers(reader, types)))
+    types = sorted({name for pool in launching for name in pool.instance_types})
+    markets = {market for pool in launching for market in pool.market}
+    if set(types) - set(seen.market.zones):
+        calls.append(lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets)))
     reader.together(*calls)
-
-
-def _types(pools: list[Pool]) -> list[str]:
-    return sorted({name for pool in pools for name in pool.instance_types})
 
 
 def _doomed(kind: Kind, intent: Intent, seen: Observed) -> list[Found]:

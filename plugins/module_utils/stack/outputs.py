@@ -10,6 +10,7 @@ from typing import Any, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.repository import uri
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import name_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import HOSTS
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import public
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Ref
 
 
@@ -103,6 +104,12 @@ def _pools(
     for pool, _slot, instance_id, address in sorted(rows, key=lambda row: row[:2]):
         add(pool, instance_id, address)
     return pools
+
+
+def offers_of(changes: list[Change]) -> dict[str, list[dict[str, Any]]]:
+    """Pool → its offers in the order in which they are tried, for pools that launch something."""
+    launching = {change.wish.make["pool"].name: change for change in reversed(changes) if change.kind == "instance" and change.action == "create"}
+    return {pool: [public(one) for one in launching[pool].wish.make["offers"]] for pool in sorted(launching)}
 
 
 def resources(seen: Observed) -> list[dict[str, Any]]:

@@ -173,12 +173,27 @@ class Pool:
     image: Image
     gpu: GpuWish | None = None
     disk: Disk = field(default_factory=Disk)
+    market: tuple[str, ...] = ("on_demand",)  # in the order in which they are tried
+    max_hourly_usd: float | None = None  # of one instance
+    min: int | None = None  # instances that do for a start; None: all of count
     zones: tuple[str, ...] = ()  # limits the pool to these; empty: all of the network
+    exclude_zones: tuple[str, ...] = ()
+    exclude_types: tuple[str, ...] = ()
     spread: bool = True  # over the zones; false: all in one zone
     ssh_user: str = "admin"
     user_data: str | None = None
     termination_protection: bool = False
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def together(self) -> bool:
+        """Whether all instances have to be in one zone."""
+        return not self.spread
+
+    @property
+    def least(self) -> int:
+        """Instances below which a launch has failed."""
+        return self.count if self.min is None else min(self.min, self.count)
 
 
 @dataclass(frozen=True)

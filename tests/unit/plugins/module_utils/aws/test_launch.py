@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, ImageFacts, Ref, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Disk, Image, Pool, Scope
 
 SCOPE = Scope("123456789012", "us-east-1", "vision", "dev")
 POOL = Pool("train", 3, ("g5.xlarge",), Image(id="ami-1"), disk=Disk(200, iops=6000), user_data="#!/bin/sh\n")
+OFFER = Offer("g5.xlarge", "a", "on_demand")
 IDS = {
     Ref("subnet", "a"): "subnet-1",
     Ref("security_group", "hosts"): "sg-1",
@@ -22,7 +26,8 @@ IDS = {
 
 
 def _change(slot: int, subnet: str = "a", pool: Pool = POOL) -> Change:
-    make = {"pool": pool, "slot": slot, "image": ImageFacts("ami-1", root_device="/dev/sda1"), "subnet": Ref("subnet", subnet)}
+    make = {"pool": pool, "slot": slot, "image": ImageFacts("ami-1", root_device="/dev/sda1")}
+    make.update(offers=(Offer("g5.xlarge", subnet, "on_demand"),), subnets={zone: Ref("subnet", zone) for zone in "ab"})
     make.update(
         groups=[Ref("security_group", "hosts")], public_address=True, key=Ref("key_pair", "k"), profile=Ref("instance_profile", "hosts")
     )
@@ -47,8 +52,8 @@ def test_one_request_for_all_that_go_to_one_place():
 
 
 def test_the_request():
-    params = launch.request([_change(0), _change(2)], IDS.get)
-    assert (params["MinCount"], params["MaxCount"], params["KeyName"], params["IamInstanceProfile"]) == (2, 2, "k", {"Name": "p"})
+    params = launch.request([_change(0), _change(2)], OFFER, 1, IDS.get)
+    assert (params["MinCount"], params["MaxCount"], params["KeyName"], params["IamInstanceProfile"]) == (1, 2, "k", {"Name": "p"})
     assert params["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"}
     assert params["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
     assert params["BlockDeviceMappings"][0]["Ebs"] == {
@@ -63,8 +68,43 @@ def test_the_request():
     assert {"Key": "mlinfra:slots", "Value": "0,2"} in params["TagSpecifications"][0]["Tags"]
 
 
+@pytest.mark.parametrize(
+    ("offer", "pool", "expected"),
+    [
+        (OFFER, POOL, {}),
+        (
+            OFFER._replace(market="spot"),
+            dataclasses.replace(POOL, max_hourly_usd=0.5),
+            {
+                "InstanceMarketOptions": {
+                    "MarketType": "spot",
+                    "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate", "MaxPrice": "0.5"},
+                }
+            },
+        ),
+        (
+            OFFER._replace(market="reservation", reservation="cr-1"),
+            POOL,
+            {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-1"}}},
+        ),
+        (
+            OFFER._replace(market="capacity_block", reservation="cr-2"),
+            POOL,
+            {
+                "CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-2"}},
+                "InstanceMarketOptions": {"MarketType": "capacity-block"},
+            },
+        ),
+    ],
+)
+def test_how_an_offer_is_paid_for(offer, pool, expected):
+    params = launch.request([_change(0, pool=pool)], offer, 1, IDS.get)
+    words = ("InstanceMarketOptions", "CapacityReservationSpecification")
+    assert {word: params[word] for word in words if word in params} == expected
+
+
 def test_the_token_is_the_same_for_the_same_launch_only():
-    params = launch.request([_change(0)], IDS.get)
+    params = launch.request([_change(0)], OFFER, 1, IDS.get)
 
     def token(slots=(0,), ended=(), request=None, scope=SCOPE):
         return launch.token(scope, "123456789012", "train", list(slots), ended, request or params)

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, ImageFacts, Intent, Observed, Ref, resolve
@@ -51,7 +52,7 @@ def changed(stack: Stack = STACK, **sections) -> Stack:
 def empty() -> Observed:
     seen = Observed("123456789012", "aws", "us-east-1", {kind.name: [] for kind in KINDS}, zones=ZONES)
     seen.images = {"train": ImageFacts("ami-1", root_gib=8)}
-    seen.offered = {"g5.xlarge": ZONES, "g5.2xlarge": ZONES}
+    seen.market = Market({"g5.xlarge": ZONES, "g5.2xlarge": ZONES}, {})
     return seen
 
 
@@ -217,10 +218,10 @@ def test_a_network_that_is_referred_to_is_kept():
 
 def test_the_first_type_that_is_offered_is_taken():
     seen = empty()
-    seen.offered = {"g5.xlarge": (), "g5.2xlarge": ("us-east-1b",)}
+    seen.market = Market({"g5.xlarge": (), "g5.2xlarge": ("us-east-1b",)}, {})
     hosts = [change.wish.state for change in planning.plan(intent(), seen) if change.kind == "instance"]
     assert {(host["instance_type"], host["zone"]) for host in hosts} == {("g5.2xlarge", "us-east-1b")}
-    seen.offered = {"g5.xlarge": ("us-east-1f",), "g5.2xlarge": ()}
+    seen.market = Market({"g5.xlarge": ("us-east-1f",), "g5.2xlarge": ()}, {})
     with pytest.raises(StackError, match="pools.train wants g5.xlarge or g5.2xlarge: not offered in us-east-1a, us-east-1b.*us-east-1f"):
         planning.plan(intent(), seen)
 
@@ -238,7 +239,7 @@ def _id(stack: Stack, seen: Observed, **control) -> str:
 def test_the_plan_id_is_stable():
     assert _id(STACK, empty()) == _id(STACK, empty(), check_mode=True, lock_timeout=5, on_failure="rollback")
     other = empty()
-    other.offered = {"g5.xlarge": (), "g5.2xlarge": ZONES}
+    other.market = Market({"g5.xlarge": (), "g5.2xlarge": ZONES}, {})
     assert _id(STACK, empty()) == _id(STACK, other), "the offer that is taken is no part of it"
 
 

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a launch goes when there is no capacity: zones, then types, then markets, each offer once, and what the result says of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+
+BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
+QUIET = dict.fromkeys(("key", "buckets", "repositories", "identity"))
+NO_CAPACITY = "InsufficientInstanceCapacity"
+
+
+def pool(**more):
+    return {"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM, **more}
+
+
+@pytest.fixture
+def go(lab):
+    """``go(pool, …)`` runs the stack with these pools alone."""
+
+    def run(*pools, **more):
+        return lab.run(**{**QUIET, "pools": list(pools), **more})
+
+    return run
+
+
+@pytest.fixture
+def subnets(lab, go):
+    """Zone → subnet, of a network that is there before."""
+    go()
+    return {raw["AvailabilityZone"]: raw["SubnetId"] for raw in lab.client("ec2").describe_subnets()["Subnets"] if not raw["DefaultForAz"]}
+
+
+def tried(told):
+    return [(one["instance_type"], one["zone"][-1], one["market"], one["code"]) for one in told["offers_tried"]]
+
+
+def placed(lab):
+    live = [raw for raw in lab.instances() if raw["State"]["Name"] == "running"]
+    return sorted((raw["InstanceType"], raw["Placement"]["AvailabilityZone"][-1]) for raw in live)
+
+
+def without(lab, text, code=NO_CAPACITY, **more):
+    lab.aws.fault(service="ec2", action="RunInstances", match=text, code=code, message="none", **{"times": 0, **more})
+
+
+def test_the_next_zone(lab, go, subnets):
+    without(lab, subnets["us-east-1a"])
+    told = go(pool())
+    assert placed(lab) == [("g5.xlarge", "b"), ("g5.xlarge", "b")]
+    assert sorted(tried(told)) == [
+        ("g5.xlarge", "a", "on_demand", NO_CAPACITY),
+        ("g5.xlarge", "b", "on_demand", None),
+        ("g5.xlarge", "b", "on_demand", None),
+    ]
+    assert all(one["request_id"] for one in told["offers_tried"])
+    made = {line["name"]: line["after"]["zone"] for line in told["plan"] if line["kind"] == "instance"}
+    assert made == {"train-0": "us-east-1b", "train-1": "us-east-1b"}, "the plan's lines say where it went"
+    lab.aws.control("DELETE", "faults")
+    assert not go(pool())["changed"]
+
+
+def test_zones_then_types_then_markets(lab, go, subnets):
+    without(lab, "")
+    wish = pool(count=1, instance_types=["g5.xlarge", "g6.xlarge"], market=["spot", "on_demand"], zones=["us-east-1a", "us-east-1b"])
+    with pytest.raises(StackError, match="train has 0 of 1 instances, and no offer is left") as caught:
+        go(wish)
+    order = [(kind, market) for market in ("spot", "on_demand") for kind in ("g5.xlarge", "g6.xlarge")]
+    seen = tried(caught.value.details)
+    assert [(kind, market) for kind, _zone, market, _code in seen[::2]] == order
+    assert {zone for _kind, zone, _market, _code in seen} == {"a", "b"} and len(seen) == 8
+    assert caught.value.details["path"] == "pools.train" and lab.alive() == []
+
+
+def test_a_quota_ends_the_market_for_its_family(lab, go, subnets):
+    without(lab, "MarketType=spot", "MaxSpotInstanceCountExceeded", status=400)
+    told = go(pool(count=1, instance_types=["g5.xlarge", "g6.xlarge"], market=["spot", "on_demand"]))
+    codes = [code for _kind, _zone, _market, code in tried(told)]
+    assert codes == ["MaxSpotInstanceCountExceeded", None] and len(lab.alive()) == 1
+
+
+def test_what_one_pool_found_out_the_next_does_not_ask(lab, go, subnets):
+    without(lab, "", "VcpuLimitExceeded", status=400)
+    lab.calls()
+    with pytest.raises(StackError, match="VcpuLimitExceeded"):
+        go(pool(count=1, instance_types=["g5.xlarge", "g5.2xlarge", "g6.xlarge"]))
+    assert lab.calls()["ec2:RunInstances"] == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidParameterValue", "UnauthorizedOperation"])
+def test_what_no_offer_would_mend_stops(lab, go, subnets, code):
+    without(lab, "", code, status=400)
+    with pytest.raises(StackError, match="AMI|not allowed|InvalidParameterValue") as caught:
+        go(pool(count=1))
+    assert [one["code"] for one in caught.value.details["offers_tried"]] == [code]
+
+
+def test_part_of_it_here_and_the_rest_elsewhere(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="RunInstances", match=subnets["us-east-1a"], capacity=1, times=1)
+    without(lab, subnets["us-east-1a"])
+    go(pool(count=3, zones=["us-east-1a", "us-east-1b"]))
+    assert placed(lab) == [("g5.xlarge", "a"), ("g5.xlarge", "b"), ("g5.xlarge", "b")]
+    assert not go(pool(count=3, zones=["us-east-1a", "us-east-1b"]))["changed"]
+
+
+def test_together_is_all_or_none_in_one_zone(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="RunInstances", match=subnets["us-east-1a"], capacity=2, times=0)
+    told = go(pool(count=3, spread=False))
+    assert placed(lab) == [("g5.xlarge", "b")] * 3
+    assert tried(told) == [("g5.xlarge", "a", "on_demand", NO_CAPACITY), ("g5.xlarge", "b", "on_demand", None)]
+
+
+def test_a_gang_that_loses_one_before_it_runs_ends_whole_and_goes_on(lab, go, subnets):
+    reason = "Server.InsufficientInstanceCapacity: none"
+    lab.aws.fault(service="ec2", action="RunInstances", match=subnets["us-east-1a"], terminate=reason, times=0)
+    told = go(pool(count=3, spread=False))
+    assert placed(lab) == [("g5.xlarge", "b")] * 3
+    assert tried(told)[-1] == ("g5.xlarge", "b", "on_demand", None)
+    assert ("g5.xlarge", "a", "on_demand", "Server.InsufficientInstanceCapacity") in tried(told)
+    assert not go(pool(count=3, spread=False))["changed"]
+
+
+def test_min_starts_smaller_and_the_next_run_grows(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="RunInstances", match=subnets["us-east-1a"], capacity=2, times=1)
+    without(lab, "")
+    wish = pool(count=4, min=2, spread=False, zones=["us-east-1a"])
+    told = go(wish)
+    assert told["changed"] and len(lab.alive()) == 2
+    assert told["summary"]["create"] == 2 and told["summary"]["pending"] == 2
+    assert "has 2 of 4 instances" in told["warnings"][0] and "min is 2" in told["warnings"][0]
+    assert len(told["outputs"]["pools"]["train"]["instance_ids"]) == 2
+    again = go(wish)
+    assert not again["changed"] and again["summary"]["pending"] == 2, "nothing was had: nothing has changed"
+    lab.aws.control("DELETE", "faults")
+    assert go(wish)["summary"]["create"] == 2 and placed(lab) == [("g5.xlarge", "a")] * 4
+    assert not go(wish)["changed"]
+
+
+def test_fewer_than_min_is_a_failure(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="RunInstances", capacity=1, times=0)
+    with pytest.raises(StackError, match="train has 0 of 4 instances"):
+        go(pool(count=4, min=2, spread=False, zones=["us-east-1a"]))
+    assert lab.alive() == []
+
+
+def test_the_price_bounds_what_is_launched(lab, go, subnets):
+    lab.calls()
+    with pytest.raises(StackError, match=r"no offer .*1\.006 USD an hour, and max_hourly_usd is 0\.5"):
+        go(pool(max_hourly_usd=0.5))
+    assert "ec2:RunInstances" not in lab.calls()
+    told = go(pool(count=1, max_hourly_usd=0.5, market=["spot"]))
+    assert told["offers_tried"][0]["market"] == "spot"
+    (spot,) = [raw for raw in lab.instances() if raw["State"]["Name"] == "running"]
+    assert spot["InstanceLifecycle"] == "spot"
+
+
+def test_the_plan_shows_the_offers_and_its_id_does_not_hang_on_them(lab, go, subnets):
+    wish = pool(count=1, market=["spot", "on_demand"])
+    plan = lab.plan(**{**QUIET, "pools": [wish]})
+    assert [one["market"] for one in plan["offers"]["train"]] == ["spot"] * 3 + ["on_demand"] * 3
+    assert plan["offers"]["train"][3]["usd_per_hour"] == 1.006
+    without(lab, "MarketType=spot")
+    assert lab.run(**{**QUIET, "pools": [wish], "expect_plan": plan["plan_id"]})["changed"]
+
+
+def test_an_answer_that_never_comes_is_asked_for_again_before_another_offer(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="RunInstances", after_effect=True, drop=True, times=2)
+    told = go(pool(count=2, spread=False))
+    assert len(lab.alive()) == 2 and [code for *_offer, code in tried(told)] == [None]
