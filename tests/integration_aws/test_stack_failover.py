@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 
 BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("key", "buckets", "repositories", "identity"))
+QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 NO_CAPACITY = "InsufficientInstanceCapacity"
 
 
@@ -170,3 +170,41 @@ def test_an_answer_that_never_comes_is_asked_for_again_before_another_offer(lab,
     lab.aws.fault(service="ec2", action="RunInstances", after_effect=True, drop=True, times=2)
     told = go(pool(count=2, spread=False))
     assert len(lab.alive()) == 2 and [code for *_offer, code in tried(told)] == [None]
+
+
+def reserve(lab, zone="us-east-1b", count=1, block=False):
+    """The id of a new reservation of g5.xlarge, which the emulator takes for a capacity block by its tag."""
+    tags = [{"Key": "sandbox:type", "Value": "capacity-block"}] if block else []
+    more = {"EndDate": "2099-01-31T11:30:00Z", "EndDateType": "limited"} if block else {}
+    made = lab.client("ec2").create_capacity_reservation(
+        InstanceType="g5.xlarge", InstancePlatform="Linux/UNIX", AvailabilityZone=zone, InstanceCount=count, **more,
+        TagSpecifications=[{"ResourceType": "capacity-reservation", "Tags": tags}] if tags else [],
+    )  # fmt: skip
+    return made["CapacityReservation"]["CapacityReservationId"]
+
+
+def left_in(lab, reservation):
+    listed = lab.client("ec2").describe_capacity_reservations()["CapacityReservations"]
+    return next(one["AvailableInstanceCount"] for one in listed if one["CapacityReservationId"] == reservation)
+
+
+@pytest.mark.parametrize(("market", "block"), [("reservation", False), ("capacity_block", True)])
+def test_what_is_paid_for_already_comes_first_and_the_rest_goes_on(lab, go, subnets, market, block):
+    reservation = reserve(lab, block=block)
+    told = go(pool(count=2, market=[market, "on_demand"]))
+    assert ("g5.xlarge", "b") in placed(lab) and len(placed(lab)) == 2
+    first = told["offers"]["train"][0]
+    assert (first["market"], first["reservation"], first["available"], first["usd_per_hour"]) == (market, reservation, 1, 0)
+    assert first["ends"] == ("2099-01-31T11:30:00Z" if block else None)
+    assert [one["market"] for one in told["offers_tried"] if one["code"] is None] == [market, "on_demand"]
+    assert left_in(lab, reservation) == 0
+    assert not go(pool(count=2, market=[market, "on_demand"]))["changed"]
+
+
+def test_a_pool_that_wants_only_reservations_fails_without_one(lab, go, subnets):
+    lab.calls()
+    with pytest.raises(StackError, match="no offer .*reservation: the account has none that is active"):
+        go(pool(count=1, market=["reservation"]))
+    reserve(lab)
+    with pytest.raises(StackError, match="train has 1 of 2 instances, and no offer is left"):
+        go(pool(count=2, market=["reservation"]))

@@ -211,8 +211,9 @@ def test_accepted_and_then_ended(lab):
 
 def test_capacity_that_is_not_there(lab):
     lab.aws.fault(service="ec2", action="RunInstances", code="InsufficientInstanceCapacity", message="no g5.xlarge in us-east-1a", times=0)
-    with pytest.raises(StackError, match="InsufficientInstanceCapacity: no g5.xlarge"):
+    with pytest.raises(StackError, match="no offer is left .*us-east-1a, on_demand: InsufficientInstanceCapacity") as caught:
         lab.run(**SMALL)
+    assert caught.value.details["offers_tried"][0]["message"] == "no g5.xlarge in us-east-1a"
     lab.aws.control("DELETE", "faults")
     assert lab.run(**SMALL)["summary"]["create"] == 2
 

@@ -83,7 +83,8 @@ def _paid(offer: Offer, pool: Pool) -> dict[str, Any]:
         return {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": spot}}
     if offer.reservation is None:
         return {}
-    params: dict[str, Any] = {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": offer.reservation}}}
+    target = {"CapacityReservationId": offer.reservation}
+    params: dict[str, Any] = {"CapacityReservationSpecification": {"CapacityReservationTarget": target}}
     if offer.market == "capacity_block":
         params["InstanceMarketOptions"] = {"MarketType": "capacity-block"}
     return params

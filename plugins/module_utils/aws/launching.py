@@ -64,7 +64,7 @@ class Launching:
         }
 
     def _attempt(self, batch: Batch) -> None:
-        """Go through the offers until no slot is open; an exception is kept, since the other launches have to be waited for all the same."""
+        """Go through the offers until no slot is open; an exception is kept, since the other launches have to be waited for first."""
         try:
             for offer in batch.offers:
                 if not batch.open or batch.failure is not None:
@@ -141,6 +141,8 @@ class Launching:
 
         def done() -> bool:
             for raw in read_instances(self.act.reader, sorted(waiting)):
+                if raw["State"]["Name"] == "shutting-down" and not raw.get("StateReason", {}).get("Code"):
+                    continue  # why it ends is told a moment later
                 if raw["State"]["Name"] in ENDED:
                     ended.append(raw)
                 elif raw["State"]["Name"] != "running":

@@ -157,10 +157,14 @@ def for_slot(slot: int, choice: Choice, pool: Pool) -> tuple[Offer, ...]:
     """The offers for one slot. Slots of a pool that is spread begin in different zones, the same slot always in the same one."""
     if pool.together:
         return choice.offers
-    kinds = list(dict.fromkeys((one.market, one.instance_type) for one in choice.offers))
-    zones = sorted({one.zone for one in choice.offers if (one.market, one.instance_type) == kinds[0]})
-    mine = zones[slot % len(zones)]
-    return tuple(sorted(choice.offers, key=lambda one: (kinds.index((one.market, one.instance_type)), one.zone != mine)))
+    groups: dict[tuple[str, str], list[Offer]] = {}
+    for one in choice.offers:
+        groups.setdefault((one.market, one.instance_type), []).append(one)
+    ordered: list[Offer] = []
+    for group in groups.values():
+        zones = sorted({one.zone for one in group})
+        ordered += sorted(group, key=lambda one: one.zone != zones[slot % len(zones)])
+    return tuple(ordered)
 
 
 def public_address(pool: Pool, network: Network) -> Optional[bool]:

@@ -25,7 +25,7 @@ def candidates(wish: CapacityWish) -> list[str]:
 
 
 def read(ec2: Any, region: str, names: list[str], markets: Iterable[str]) -> Market:
-    """At most three requests, plus their further pages; none when there are no types to ask for. All of ``names`` are in the answer's zones."""
+    """At most three requests, plus their further pages; none without types to ask for. All of ``names`` are in the answer's zones."""
     if not names:
         return Market({}, {})
     calls: list[Callable[[], Any]] = [lambda: _zones(ec2, names)]

@@ -50,7 +50,7 @@ def ruling(code: str) -> Ruling:
 
 
 def decided(code: str) -> bool:
-    """Whether the code is EC2's word on capacity. Its HTTP status is 500 for many of them, yet nothing was launched and nothing is broken."""
+    """Whether the code is EC2's word on capacity: many of them have HTTP status 500, yet nothing was launched and nothing is broken."""
     return code in _RULINGS
 
 

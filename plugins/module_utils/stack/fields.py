@@ -9,10 +9,11 @@ extra variables arrive as strings, so strings are read as what the spec wants.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.common.validation import check_type_bool, check_type_int
+from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import MISSING, UNKNOWN, Problems, closest, listed
 
@@ -20,6 +21,7 @@ _WANTED = {
     "str": ("a string belongs here", "Quote it if it is meant as text"),
     "path": ("a file name belongs here", "Quote it if it is meant as text"),
     "int": ("a whole number belongs here", "Write it in digits"),
+    "float": ("a number belongs here", "Write it in digits"),
     "bool": ("true or false belongs here", "Use one of those"),
     "dict": ("a mapping of options belongs here", "Write it as key: value lines"),
     "list": ("a list belongs here", "Begin each element with a dash"),
@@ -116,6 +118,15 @@ def _int(value: Any) -> int:
     return check_type_int(value.strip() if isinstance(value, str) else value)
 
 
+def _float(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    number = check_type_float(value.strip() if isinstance(value, str) else value)
+    if not math.isfinite(number):
+        raise TypeError
+    return number
+
+
 def _dict(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         value = _from_text(value, dict)
@@ -124,4 +135,4 @@ def _dict(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-_READERS = {"str": _str, "path": _str, "int": _int, "bool": check_type_bool, "dict": _dict}
+_READERS = {"str": _str, "path": _str, "int": _int, "float": _float, "bool": check_type_bool, "dict": _dict}

@@ -108,7 +108,8 @@ def _pools(
 
 def offers_of(changes: list[Change]) -> dict[str, list[dict[str, Any]]]:
     """Pool → its offers in the order in which they are tried, for pools that launch something."""
-    launching = {change.wish.make["pool"].name: change for change in reversed(changes) if change.kind == "instance" and change.action == "create"}
+    new = [change for change in reversed(changes) if change.kind == "instance" and change.action == "create"]
+    launching = {change.wish.make["pool"].name: change for change in new}
     return {pool: [public(one) for one in launching[pool].wish.make["offers"]] for pool in sorted(launching)}
 
 
