@@ -208,3 +208,18 @@ def test_a_pool_that_wants_only_reservations_fails_without_one(lab, go, subnets)
     reserve(lab)
     with pytest.raises(StackError, match="train has 1 of 2 instances, and no offer is left"):
         go(pool(count=2, market=["reservation"]))
+
+
+def test_a_second_instance_of_a_slot_is_told_and_goes(lab, go, subnets):
+    """As after a run that was killed while EC2 did not show yet what it had launched."""
+    first = go(pool(count=1))["outputs"]["pools"]["train"]["instance_ids"][0]
+    (raw,) = [one for one in lab.instances() if one["InstanceId"] == first]
+    lab.client("ec2").run_instances(
+        ImageId=raw["ImageId"], InstanceType="g5.xlarge", SubnetId=raw["SubnetId"], MinCount=1, MaxCount=1,
+        ClientToken=raw["ClientToken"][:-4] + "0000", TagSpecifications=[{"ResourceType": "instance", "Tags": raw["Tags"]}],
+    )  # fmt: skip
+    with pytest.raises(StackError, match="a second instance of train-0, launched after the first.*Set max_delete to 1"):
+        go(pool(count=1))
+    told = go(pool(count=1), max_delete=1)
+    assert told["summary"]["delete"] == 1
+    assert [one["InstanceId"] for one in lab.instances() if one["State"]["Name"] == "running"] == [first]

@@ -47,6 +47,7 @@ class Instance(Ec2Kind):
         for raw in sorted(raws, key=lambda raw: (str(raw.get("LaunchTime", "")), raw["InstanceId"])):
             one = _found(raw, prefix, claims(to_dict(raw.get("Tags")), reader.scope, self.name))
             if one.owned and one.name in taken:
+                one.facts["surplus"] = f"a second instance of {one.name}, launched after the first"
                 one.facts["slot"], one.name = None, f"{one.name} ({one.id})"
             elif one.owned:
                 taken.add(one.name)
@@ -105,7 +106,8 @@ class Instance(Ec2Kind):
 
     def surplus(self, found: Found, intent: Intent) -> bool:
         """``count`` is the declaration of a pool's size: no ``prune`` is needed to shrink it."""
-        return found.facts["pool"] in [pool.name for pool in intent.stack.pools or ()] and found.facts["slot"] is not None
+        declared = found.facts["pool"] in [pool.name for pool in intent.stack.pools or ()]
+        return declared and (found.facts["slot"] is not None or "surplus" in found.facts)
 
     def note(self, found: Found, wish: Wish, seen: Observed) -> str:
         pool = wish.make["pool"]

@@ -104,7 +104,8 @@ def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
 
 
 def _unwished(kind: Kind, found: Found, intent: Intent) -> Change:
-    change = Change(kind.name, found.name, "delete", "not declared any more", _shown(found), None, found.id, None, found)
+    why = found.facts.get("surplus", "not declared any more")
+    change = Change(kind.name, found.name, "delete", why, _shown(found), None, found.id, None, found)
     if intent.absent:
         change.reason = "the stack is to be absent"
     elif not intent.prune and not kind.surplus(found, intent):

@@ -74,7 +74,7 @@ def account() -> Observed:
     seen.images = {name: ImageFacts("ami-0123456789abcdef0", root_gib=8) for name in ("train", "serve")}
     prices = {(name, "on_demand", None): price for name, price in zip(TYPES, (1.006, 0.8048, 0.0832))}
     prices.update({(name, "spot", zone): 0.3 for name in TYPES[:2] for zone in ZONES})
-    seen.market = Market({name: ZONES for name in TYPES}, prices)
+    seen.market = Market(dict.fromkeys(TYPES, ZONES), prices)
     return seen
 
 
