@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ REPORT = STATE / "verify.json"
 FILLED = ("artifacts",)  # buckets that the proof puts objects into: they go only when named
 # What a play of `site` works on; the others work on hosts, which are real.
 EMULATED = ("Provision", "Find the hosts")
+LAST_PLAYS = "Verify the hosts"  # from here on nothing is made any more
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Phases:
     """Name, seconds and nature (real, emulated …) of what ran, in order."""
 
     rows: list[tuple[str, float, str]] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
 
     def add(self, name: str, seconds: float, nature: str) -> None:
         self.rows.append((name, seconds, nature))
@@ -90,33 +93,57 @@ def made() -> dict:
 
 
 def inventory() -> dict:
-    """The hosts as ``ansible-inventory`` shows them: name → hostvars."""
+    """What ``ansible-inventory`` shows: groups, and the hosts' variables in ``_meta.hostvars``."""
     command = inside("ansible-inventory", "-i", INVENTORY, "--list")
     answer = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True)
-    return json.loads(answer.stdout)["_meta"]["hostvars"]
+    return json.loads(answer.stdout)
 
 
-def report(narrator: Narrator, phases: Phases, changed: bool) -> None:
+def server(listed: dict) -> str:
+    """Where MLflow is, for people; empty without a host that runs it."""
+    names = listed.get("mlinfra_mlflow", {}).get("hosts", [])
+    if not names:
+        return ""
+    address = listed["_meta"]["hostvars"][names[0]]["ansible_host"]
+    return f"http://{address}:5000 is MLflow, whose account and password are in /etc/mlflow/admin.ini of {names[0]};\n"
+
+
+class Look:
+    """What there is, read beside the proofs once everything is made: nothing that verify does changes it."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(1)
+        self.account: Future[dict] | None = None
+        self.hosts: Future[dict] | None = None
+
+    def on_play(self, name: str) -> None:
+        if name == LAST_PLAYS:
+            self.account, self.hosts = self.pool.submit(made), self.pool.submit(inventory)
+
+
+def report(narrator: Narrator, phases: Phases, look: Look) -> None:
     """Print what exists, how long each phase took, and what was real."""
     narrator.say("\n== What there is now")
     counts: dict[str, list[str]] = {}
-    for resource in made()["resources"]:
+    account, hosts = look.account, look.hosts
+    for resource in account.result()["resources"]:
         counts.setdefault(resource["kind"], []).append(str(resource["id"] or resource["name"]))
     for kind, ids in sorted(counts.items()):
         shown = ", ".join(sorted(ids)[:3]) + (f", … ({len(ids)})" if len(ids) > 3 else "")
         narrator.say(f"  {kind:<22} {shown}")
     narrator.say("\n== Hosts")
-    for name, host in sorted(inventory().items()):
+    for name, host in sorted(hosts.result()["_meta"]["hostvars"].items()):
         if "mlinfra_pool" in host:
             gpu = f"{host['mlinfra_gpu_count']} x {host['mlinfra_gpu_model']}" if host.get("mlinfra_gpu_count") else "no GPU"
             narrator.say(f"  {name:<10} {host['ansible_host']:<14} {host['mlinfra_instance_type']:<14} {host['mlinfra_zone']:<12} {gpu}")
     narrator.say("\n== Time")
     for name, seconds, nature in phases.rows:
         narrator.say(f"  {seconds:7.1f} s  {name}  [{nature}]")
-    narrator.say(f"  {sum(row[1] for row in phases.rows):7.1f} s  in all; changed: {'yes' if changed else 'nothing'}")
+    seconds = time.monotonic() - phases.begun
+    narrator.say(f"  {seconds:7.1f} s  in all, starts and this report included; changed: {'yes' if narrator.changed else 'nothing'}")
     narrator.say(
         "\n== What was real\n"
-        "  real       systemd hosts (one a running instance), ssh, apt, the packages of NVIDIA's user space, Docker and its containers,\n"
+        "  real       systemd hosts (one per running instance), ssh, apt, the packages of NVIDIA's user space, Docker and its containers,\n"
         "             locked Python environments, MLflow, training and prediction, node_exporter, the plan, every playbook and module\n"
         "  emulated   the AWS API (moto on this machine, mended by sandbox/aws/patches) with the artifacts' bucket; IMDSv2 with the\n"
         "             role's credentials\n"
@@ -124,7 +151,8 @@ def report(narrator: Narrator, phases: Phases, changed: bool) -> None:
         "  AWS contacted: no (fake keys; every endpoint that is not on this machine is refused)\n"
         "  GPU: simulated, driver behaviour not proven\n"
         f"\nNext: {REPORT} is the summary of the proof as JSON;\n"
-        f"`scripts/run python -m sandbox run -- ansible -i {INVENTORY} mlinfra_hosts -m ping` reaches the hosts;\n"
+        f"`scripts/run python -m sandbox run --name {NAME} -- ansible -i {INVENTORY} mlinfra_hosts -m ping` reaches the hosts;\n"
+        f"{server(hosts.result())}"
         "`make demo` again finds nothing to change; `make demo-down` removes all of it."
     )
 
@@ -135,9 +163,11 @@ def up(narrator: Narrator) -> None:
     make_key()
     os.environ["MLINFRA_SSH_KEY"] = str(KEY)
     step(narrator, phases, "Plan, before anything is written", "emulated AWS", playbook("plan"))
+    look = Look()
+    narrator.on_play = look.on_play
     site = playbook("site", "-e", f"mlinfra_verify_report={REPORT}")
     step(narrator, phases, "Site: provision, reach, configure, verify", "real hosts, emulated AWS", site)
-    report(narrator, phases, narrator.changed)
+    report(narrator, phases, look)
 
 
 def down(narrator: Narrator) -> None:

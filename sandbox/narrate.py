@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self.changed = False
+        self.on_play: Callable[[str], None] = lambda name: None  # told the name of each play as it begins
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -80,6 +82,7 @@ def run_narrated(command: list[str], narrator: Narrator, cwd: Path) -> Result:
             narrator.say(line)
             if found:
                 play, play_begun = found[1], now
+                narrator.on_play(play)
             if task := _TASK.match(line):
                 # A task is printed with its first result (display_skipped_hosts is off), so the one at work is the one after it.
                 at = f"task “{task[1]}”"

@@ -35,10 +35,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(proven), C(hosts), C(training) and C(problems).
+  description:
+    - C(proven), C(not_proven), C(hosts), C(training) and C(problems). What is there and cannot be proven here is no failure, and is
+      listed in C(not_proven).
   type: dict
   sample:
     proven: true
+    not_proven: []
     hosts: {gpu1: {node_exporter: {state: proven, detail: ""}}}
     training: {state: not there, detail: no MLflow}
     problems: []

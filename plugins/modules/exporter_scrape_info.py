@@ -87,6 +87,7 @@ from ansible.module_utils.common.text.converters import to_native
 from ansible.module_utils.urls import Request
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import exposition
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import units
 
 ARGUMENTS = {
     "url": {"type": "str", "required": True},
@@ -137,10 +138,18 @@ def patiently(params, clock=time.monotonic, sleep=time.sleep):
             sleep(PAUSE)
 
 
+def is_absent(module):
+    """Whether a unit is named that this host does not have."""
+    unit = module.params["unit"]
+    return bool(unit) and not units.parse(module.run_command(units.question([unit]))[1], [unit])[unit]["exists"]
+
+
 def last_words(module):
-    """The last lines that the unit logged, as a sentence; empty without a unit."""
+    """The last lines that the unit logged, or that it is not there, as a sentence; empty without a unit."""
     if not module.params["unit"]:
         return ""
+    if is_absent(module):
+        return " This host has no %s: run role mlinfra.hosts.node_exporter on it first." % module.params["unit"]
     unused, out, err = module.run_command(["journalctl", "--unit", module.params["unit"], "--lines", "5", "--no-pager", "--output", "cat"])
     return " Last lines of its log (journalctl -u %s):\n%s" % (module.params["unit"], (out or err).strip())
 
@@ -155,6 +164,8 @@ def json_ready(sample):
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_together=[("username", "password")])
     url = module.params["url"]
+    if is_absent(module):
+        module.params["wait"] = 0
     try:
         text = patiently(module.params)
         samples = exposition.samples(text, set(module.params["metrics"]))

@@ -291,6 +291,12 @@ def run(module, folder):
         changed = manifest != seen["manifest"]
     before = state.driver_packages(seen["packages"], decided["driver"] or seen["manifest"].get("driver") or "")
     after = dict(before, **{one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
+    if actions is None:
+        after.update(dict.fromkeys(installs(wish, actions, decided), "(version not known yet)"))
+        module.warn(
+            "This host has no package lists yet, so it is not known whether there is a driver, and headers of kernel %s. A run outside "
+            "check mode reads the lists, and refuses what cannot be had before it changes anything else." % ", ".join(decided["kernels"])
+        )
     problem = ""
     if changed and not module.check_mode:
         manifest = job.carry_out()

@@ -195,6 +195,24 @@ def test_two_machines_without_aws(machines, controller):
     assert "training: not there (no host in group mlinfra_mlflow)" in controller.play("verify", without, *wish)
     assert json.loads(report.read_text())["training"]["state"] == "not there"
 
+    # one host more, which is down: told with the others' proofs, and when it is MLflow's, said to those that need it
+    gone = inventory_of(controller.folder, [server, other], key, name="gone")
+    hosts = yaml.safe_load((gone / "hosts.yml").read_text())
+    hosts["mlinfra_hosts"]["hosts"]["down"] = {"ansible_host": "127.0.0.1", "ansible_port": 1}
+    (gone / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    shown = controller.play("verify", gone, *wish, code=4)  # ansible-playbook's code for a host that is unreachable
+    told = json.loads(report.read_text())
+    assert "3 hosts: 1 problem" in shown and told["problems"] == ["down does not answer any more; see what ansible said of it above."]
+    assert told["training"]["state"] == "proven" and told["hosts"][other]["node_exporter"]["state"] == "proven"
+    hosts["mlinfra_mlflow"] = {"hosts": {"down": None}}
+    (gone / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    shown = controller.play("configure", gone, "--limit", other, code=2)
+    assert "down does not answer: its account for jobs cannot be read" in shown and re.search(rf"{other}\s.*failed=1", shown)
+
+    # a wrong value is refused before the first role
+    shown = controller.play("configure", inventory, "-e", "mlflow_server_port=abc", code=2)
+    assert "mlflow_server_port" in shown and "host_baseline" not in shown
+
     controller.on(server, inventory, "systemctl stop mlflow")
     controller.on(other, inventory, "mv /opt/mlinfra/envs/training /opt/mlinfra/envs/away")
     shown = controller.play("verify", inventory, *wish, code=2)

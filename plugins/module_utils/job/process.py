@@ -38,7 +38,8 @@ def account(name):
     try:
         entry = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())
     except KeyError:
-        raise JobError("there is no user %s on this host. Add it first, or name another one." % (name or os.geteuid())) from None
+        hint = "Add it first (playbook mlinfra.hosts.configure adds training_proof_user), or name another one."
+        raise JobError("there is no user %s on this host. %s" % (name or os.geteuid(), hint)) from None
     if os.geteuid() not in (0, entry.pw_uid):
         me = pwd.getpwuid(os.geteuid()).pw_name
         raise JobError("it shall run as %s, which %s may not become. Run this task with become." % (entry.pw_name, me))

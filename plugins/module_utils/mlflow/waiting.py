@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import units
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow import credentials
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow.client import MlflowError, Silence
 
@@ -28,10 +29,17 @@ class UnitState:
         shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
         return shown.get("ActiveState") in ("failed", "inactive") or int(shown.get("NRestarts") or 0) >= 3
 
+    def absent(self):
+        """Whether there is no such unit."""
+        unused, out, err = self._module.run_command(units.question([self._unit]))
+        return not units.parse(out, [self._unit])[self._unit]["exists"]
+
     def last_words(self, hidden):
         """The last lines of its log, without these values, as a sentence; empty without a unit."""
         if not self._unit:
             return ""
+        if self.absent():
+            return " This host has no %s: run role mlinfra.hosts.mlflow_server on it first." % self._unit
         command = ["journalctl", "--unit", self._unit, "--lines", str(LINES), "--no-pager", "--output", "cat"]
         unused, out, err = self._module.run_command(command)
         return " Last lines of its log (journalctl -u %s):\n%s" % (self._unit, credentials.without((out or err).strip(), hidden))
@@ -52,5 +60,5 @@ def until_healthy(client, seconds, unit, clock=time.monotonic, sleep=time.sleep)
             if clock() >= end:
                 raise MlflowError("%s within %d s." % (error, seconds)) from None
             if unit.given_up():
-                raise MlflowError("%s, and the service has ended." % error) from None
+                raise MlflowError("%s, and the service does not run." % error) from None
         sleep(PAUSE)

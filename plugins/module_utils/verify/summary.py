@@ -97,7 +97,7 @@ def training(hosts, asked):
 def summary(hosts, asked):
     """The summary. hosts: {name: seen, or None for a host that did not answer}; asked: see training.
 
-    {proven: bool, hosts: {name: {role: {state, detail}}}, training: {state, detail, …}, problems: [sentence]}
+    {proven: bool, hosts: {name: {role: {state, detail}}}, training: {state, detail, …}, problems: [sentence], not_proven: [sentence]}
     """
     silent = entry(FAILED, "does not answer any more; see what ansible said of it above")
     found = {
@@ -112,7 +112,20 @@ def summary(hosts, asked):
     trained = training(hosts, asked)
     if trained["state"] == FAILED:
         problems.append("%s: %s" % (TRAINING, trained["detail"]))
-    return {"proven": bool(hosts) and not problems, "hosts": found, "training": trained, "problems": problems}
+    return {
+        "proven": bool(hosts) and not problems,
+        "not_proven": ["%s, %s: %s" % (name, role, state["detail"]) for name, role, state in unproven(found)],
+        "hosts": found,
+        "training": trained,
+        "problems": problems,
+    }
+
+
+def unproven(hosts):
+    """(host, role, entry) of what is there and cannot be proven here."""
+    return [
+        (name, role, roles[role]) for name, roles in sorted(hosts.items()) for role in HEADINGS if roles[role]["state"] == NOT_PROVEN
+    ]
 
 
 def table(told):
@@ -124,9 +137,7 @@ def table(told):
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    notes = []
-    for name, roles in sorted(told["hosts"].items()):
-        notes += ["%s, %s: %s" % (name, HEADINGS[role], roles[role]["detail"]) for role in HEADINGS if roles[role]["state"] == NOT_PROVEN]
+    notes = ["%s, %s: %s" % (name, HEADINGS[role], state["detail"]) for name, role, state in unproven(told["hosts"])]
     count = len(told["hosts"])
     whole = "%d host%s: " % (count, "" if count == 1 else "s")
     if told["problems"]:
@@ -134,6 +145,9 @@ def table(told):
     else:
         waiting = sum(any("waits_for" in state for state in roles.values()) for roles in told["hosts"].values())
         whole += "all that is there is proven" if not notes else "all that can be proven %s is proven" % ("now" if waiting else "here")
+        rest = len(notes) - waiting
+        if rest > 0:
+            whole += "; %d thing%s not (see below)" % (rest, " is" if rest == 1 else "s are")
         whole += "; %d %s for a reboot" % (waiting, "waits" if waiting == 1 else "wait") if waiting else ""
     trained = told["training"]
     # what failed is told once, with the other problems

@@ -102,7 +102,9 @@ def test_gpus_count_only_when_the_driver_answers():
     there["gpu"] = {**GPU, "driver_state": "user_space_only"}
     told = summary({"a": there}, "-")
     assert told["hosts"]["a"]["nvidia_driver"]["state"] == "not proven" and told["proven"]
-    assert table(told)[0] == "1 host: all that can be proven here is proven"
+    assert table(told)[0] == "1 host: all that can be proven here is proven; 1 thing is not (see below)"
+    (rest,) = told["not_proven"]
+    assert rest.startswith("a, nvidia_driver: ")
     assert table(told)[-1] == "a, gpu: 4 x A10G, driver 580.95.05: user space only"
 
 
