@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from sandbox.aws.patches import NAMES
 from sandbox.aws.process import Emulator
@@ -358,6 +359,38 @@ def bucket_lifecycle(aws: Emulator) -> None:
     assert shown == rule
 
 
+@behaviour
+def spot_prices(aws: Emulator) -> None:
+    found = aws.client("ec2").describe_spot_price_history(InstanceTypes=["g5.xlarge", "t3.large"], ProductDescriptions=["Linux/UNIX"])
+    prices = {(one["InstanceType"], one["AvailabilityZone"][-1]): float(one["SpotPrice"]) for one in found["SpotPriceHistory"]}
+    assert 0.3 < prices["g5.xlarge", "a"] < prices["g5.xlarge", "b"] < 1.006 and prices["t3.large", "a"] == 0.025
+
+
+@behaviour
+def reservations(aws: Emulator) -> None:
+    account = Account(aws)
+    _vpc, subnet = account.network()
+    wish = {"InstanceType": "t3.large", "InstancePlatform": "Linux/UNIX", "AvailabilityZone": "us-east-1a", "InstanceCount": 1}
+    reserved = account.ec2.create_capacity_reservation(**wish)["CapacityReservation"]["CapacityReservationId"]
+    target = {"CapacityReservationTarget": {"CapacityReservationId": reserved}}
+    count = {"MinCount": 1, "MaxCount": 1}
+    asked = {"SubnetId": subnet, "CapacityReservationSpecification": target, "ImageId": account.image["ImageId"], **count}
+    assert refusal(account.ec2.run_instances, **asked, InstanceType="t3.small")[0] == "Unsupported"
+
+    def left() -> int:
+        filters = [{"Name": "instance-type", "Values": ["t3.large"]}, {"Name": "state", "Values": ["active"]}]
+        return account.ec2.describe_capacity_reservations(Filters=filters)["CapacityReservations"][0]["AvailableInstanceCount"]
+
+    assert left() == 1
+    (made,) = account.launch(SubnetId=subnet, CapacityReservationSpecification=target)
+    assert left() == 0
+    assert refusal(account.ec2.run_instances, **asked, InstanceType="t3.large")[0] == "ReservationCapacityExceeded"
+    account.ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    assert left() == 1
+    account.ec2.cancel_capacity_reservation(CapacityReservationId=reserved)
+    assert refusal(account.ec2.run_instances, **asked, InstanceType="t3.large")[0] == "ReservationCapacityExceeded"
+
+
 @pytest.fixture(scope="module")
 def unpatched() -> Iterator[Callable[[str], Emulator]]:
     """A server without the patch: one for all but the seeds, without which nothing else could be shown, and one without any."""
@@ -383,5 +416,5 @@ def test_without_the_patch_it_is_broken(name: str, unpatched: Callable[[str], Em
     server = unpatched(name)
     server.reset()
     server.timing(**AT_ONCE)
-    with pytest.raises((AssertionError, ClientError, KeyError)):
+    with pytest.raises((AssertionError, ClientError, KeyError, ResponseParserError)):
         BEHAVIOURS[name](server)
