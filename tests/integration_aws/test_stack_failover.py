@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
@@ -214,6 +216,7 @@ def test_a_second_instance_of_a_slot_is_told_and_goes(lab, go, subnets):
     """As after a run that was killed while EC2 did not show yet what it had launched."""
     first = go(pool(count=1))["outputs"]["pools"]["train"]["instance_ids"][0]
     (raw,) = [one for one in lab.instances() if one["InstanceId"] == first]
+    time.sleep(1.1)  # LaunchTime has seconds, and tells which of the two is the second
     lab.client("ec2").run_instances(
         ImageId=raw["ImageId"], InstanceType="g5.xlarge", SubnetId=raw["SubnetId"], MinCount=1, MaxCount=1,
         ClientToken=raw["ClientToken"][:-4] + "0000", TagSpecifications=[{"ResourceType": "instance", "Tags": raw["Tags"]}],
