@@ -30,7 +30,7 @@ REPORT = STATE / "verify.json"
 FILLED = ("artifacts",)  # buckets that the proof puts objects into: they go only when named
 # What a play of `site` works on; the others work on hosts, which are real.
 EMULATED = ("Provision", "Find the hosts")
-LAST_PLAYS = "Verify the hosts"  # from here on nothing is made any more
+VERIFYING = "Verify the hosts"  # from here on nothing is made any more
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Look:
         self.hosts: Future[dict] | None = None
 
     def on_play(self, name: str) -> None:
-        if name == LAST_PLAYS:
+        if name == VERIFYING:
             self.account, self.hosts = self.pool.submit(made), self.pool.submit(inventory)
 
 

@@ -86,7 +86,7 @@ options:
         description:
           - Ways to pay, in the order in which they are tried. A launch that fails for want of capacity goes on through zones, then
             types, then markets; all other failures end the run.
-          - For V(reservation) and V(capacity_block) the account must have one that is active; spot is launched with CreateFleet.
+          - For V(reservation) and V(capacity_block) the account must have one that is active. Spot is a one-time request.
         type: list
         elements: str
         choices: [reservation, capacity_block, spot, on_demand]

@@ -124,16 +124,21 @@ def fetch(params):
     return answer.read().decode("utf-8", "replace")
 
 
-def patiently(params, clock=time.monotonic, sleep=time.sleep):
-    """fetch, again and again until it works or the time is over. An answer with a status is final: the service is there."""
+def patiently(params, absent=lambda: False, clock=time.monotonic, sleep=time.sleep):
+    """fetch, again and again until it works or the time is over. An answer with a status is final: the service is there.
+
+    absent: whether it cannot come, asked once and only when there is no answer.
+    """
     end = clock() + params["wait"]
+    hopeless = None
     while True:
         try:
             return fetch(params)
         except HTTPError:
             raise
         except OSError:
-            if clock() >= end:
+            hopeless = absent() if hopeless is None else hopeless
+            if hopeless or clock() >= end:
                 raise
             sleep(PAUSE)
 
@@ -164,16 +169,15 @@ def json_ready(sample):
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_together=[("username", "password")])
     url = module.params["url"]
-    if is_absent(module):
-        module.params["wait"] = 0
     try:
-        text = patiently(module.params)
+        text = patiently(module.params, lambda: is_absent(module))
         samples = exposition.samples(text, set(module.params["metrics"]))
     except HTTPError as error:
         module.fail_json(msg="%s answers %d %s: expected 200.%s" % (url, error.code, error.reason, last_words(module)))
     except OSError as error:
         reason = to_native(getattr(error, "reason", None) or error)
-        module.fail_json(msg="%s does not answer within %d s: %s.%s" % (url, module.params["wait"], reason, last_words(module)))
+        within = "" if is_absent(module) else " within %d s" % module.params["wait"]
+        module.fail_json(msg="%s does not answer%s: %s.%s" % (url, within, reason, last_words(module)))
     except exposition.ExpositionError as error:
         module.fail_json(msg="%s is no metrics page: %s. Is another service behind this port?" % (url, error))
     module.exit_json(changed=False, samples=[json_ready(sample) for sample in samples], size=len(text.encode("utf-8")))

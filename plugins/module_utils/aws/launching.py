@@ -158,7 +158,7 @@ class Launching:
         return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches)
 
     def _left(self, batch: Batch) -> bool:
-        return any(self.search.against(offer) is None and self._zone_fits(batch, offer) for offer in batch.offers)
+        return any(self._zone_fits(batch, offer) for offer in self.search.left(batch.offers))
 
     def _reopen(self, batch: Batch, ended: list[dict[str, Any]]) -> None:
         """The slots whose instances ended before they ran are open again. A gang that has lost some ends whole."""

@@ -28,7 +28,6 @@ class Choice(NamedTuple):
     """``offers`` in the order in which they are tried; ``subnets``: zone → its subnet."""
 
     offers: tuple[Offer, ...]
-    rejected: tuple[Rejected, ...]
     subnets: Mapping[str, Ref]
 
 
@@ -116,7 +115,7 @@ def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
         raise _none(pool, list(subnets), seen, rejected)
     used = {one.state["instance_type"] for one in there}
     ordered = in_order(found, wish, by_price=pool.gpu is not None)
-    return Choice(tuple(sorted(ordered, key=lambda one: one.instance_type not in used)), tuple(rejected), subnets)
+    return Choice(tuple(sorted(ordered, key=lambda one: one.instance_type not in used)), subnets)
 
 
 def capacity_wish(pool: Pool, zones: Iterable[str]) -> CapacityWish:

@@ -54,7 +54,8 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
             problems.add(here, kind, "an EC2 instance type belongs here", closest(kind, GPU_TYPES, "Write it like g5.xlarge"))
     checks.unique(checks.each(types, f"{path}.instance_types"), problems)
     gpu, offering = _gpu(section["gpu"], f"{path}.gpu", problems)
-    zone_names(section["zones"], f"{path}.zones", scope.region, problems)
+    for option in ("zones", "exclude_zones"):
+        zone_names(section[option], f"{path}.{option}", scope.region, problems)
     user = section["ssh_user"]
     if user is not None and not _USER.fullmatch(user):
         problems.add(
@@ -63,6 +64,9 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
             "the image's login user belongs here",
             "Use admin for Debian, ubuntu for Ubuntu, ec2-user for Amazon Linux",
         )
+    if section["termination_protection"] and "spot" in checks.present(section["market"]):
+        hint = "Leave spot out of market, or the protection"
+        problems.add(f"{path}.termination_protection", True, "EC2 protects no spot instances, and market has spot", hint)
     return Pool(
         name=section["name"] or "",
         count=section["count"] or 0,

@@ -130,3 +130,14 @@ def test_it_waits_for_a_service_that_is_only_starting(monkeypatch):
     with pytest.raises(ConnectionRefusedError):
         module.patiently({"wait": 10}, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
     assert now[0] < 12
+
+
+def test_it_does_not_wait_for_a_unit_that_is_not_there(monkeypatch):
+    def fetch(_params):
+        raise ConnectionRefusedError("refused")
+
+    monkeypatch.setattr(module, "fetch", fetch)
+    asked, slept = [], []
+    with pytest.raises(ConnectionRefusedError):
+        module.patiently({"wait": 10}, lambda: asked.append(1) or True, clock=lambda: 0.0, sleep=slept.append)
+    assert asked == [1] and slept == []
