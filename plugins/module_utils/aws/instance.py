@@ -167,9 +167,8 @@ def _part(attachment: dict[str, Any], key: str = "DeleteOnTermination") -> bool:
 def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
     tags = to_dict(raw.get("Tags"))
     slots = placing.slots_of(tags.get(SLOTS, ""))
-    index = int(raw.get("AmiLaunchIndex", 0) or 0)
     pool = tags.get(POOL, "")
-    slot = slots[index] if index < len(slots) and pool else None
+    slot = placing.slot_of(tags, int(raw.get("AmiLaunchIndex", 0) or 0)) if pool else None
     status = raw["State"]["Name"]
     options = raw.get("MetadataOptions") or {}
     state = {
@@ -182,7 +181,7 @@ def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
     facts = {
         "pool": pool,
         "slot": slot,
-        "slots": slots,
+        "slots": slots or [one for one in [slot] if one is not None],
         "status": status,
         "private_ip": raw.get("PrivateIpAddress"),
         "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]

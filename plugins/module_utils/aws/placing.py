@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import subnet_ref, zones_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT, SLOTS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer, Rejected
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import CapacityWish, in_order, offers
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
@@ -51,6 +52,15 @@ def slots_of(text: str) -> list[int]:
         first, _dash, last = part.partition("-")
         slots.extend(range(int(first), int(last or first) + 1))
     return slots
+
+
+def slot_of(tags: Mapping[str, str], index: int) -> Optional[int]:
+    """The slot that an instance's tags give it; ``index`` is its place in the launch (AmiLaunchIndex)."""
+    own = tags.get(SLOT, "")
+    if re.fullmatch(r"\d{1,6}", own):
+        return int(own)
+    slots = slots_of(tags.get(SLOTS, ""))
+    return slots[index] if index < len(slots) else None
 
 
 def alive(pool: str, seen: Observed) -> dict[int, Found]:

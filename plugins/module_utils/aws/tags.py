@@ -16,6 +16,8 @@ SCHEMA = "1"
 STACK, ENVIRONMENT, KIND, NAME = "mlinfra:stack", "mlinfra:environment", "mlinfra:kind", "mlinfra:name"
 VERSION, REGION = "mlinfra:schema", "mlinfra:region"
 POOL, SLOTS = "mlinfra:pool", "mlinfra:slots"
+#: The slot of one instance, where its place in the launch does not tell it: launched by a fleet, or adopted. It counts before SLOTS.
+SLOT = "mlinfra:slot"
 
 
 def owner_tags(scope: Scope, kind: str, name: str, label: Optional[str] = None) -> dict[str, str]:

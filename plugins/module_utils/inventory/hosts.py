@@ -60,7 +60,8 @@ class _Instance:
         self.stack = tags.get(TAG + "stack", "")
         self.environment = tags.get(TAG + "environment", "")
         self.pool = tags.get(TAG + "pool", "")
-        self.slot = slot_at(tags.get(TAG + "slots", ""), record["launch_index"])
+        own = tags.get(TAG + "slot", "")  # before the place in the launch: launched by a fleet, or adopted
+        self.slot = int(own) if own.isdecimal() else slot_at(tags.get(TAG + "slots", ""), record["launch_index"])
         self.access = tags.get(TAG + "access") or "direct"
         self.bastion = tags.get(TAG + "bastion", "")
         self.user = tags.get(TAG + "ssh-user") or None

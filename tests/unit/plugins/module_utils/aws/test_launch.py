@@ -129,3 +129,18 @@ def test_the_token_is_the_same_for_the_same_launch_only():
 def test_how_hosts_are_reached_is_in_their_tags(access, pool, expected):
     tags = launch.access_tags(access, Pool(pool, 1, ("t3.micro",), Image(id="ami-1")))
     assert tags == {"mlinfra:pool": pool, "mlinfra:ssh-user": "admin", **expected}
+
+
+@pytest.mark.parametrize(
+    ("tags", "slot"),
+    [
+        ({"mlinfra:slots": "4-6"}, 5),
+        ({"mlinfra:slots": "4-6", "mlinfra:slot": "9"}, 9),
+        ({"mlinfra:slot": "0"}, 0),
+        ({"mlinfra:slots": "4"}, None),
+        ({"mlinfra:slot": "-1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_slot_of_an_instance(tags, slot):
+    assert placing.slot_of(tags, 1) == slot

@@ -257,3 +257,10 @@ def test_a_missing_way_in_is_said_at_once(tags, problem):
 
 def test_no_instances_no_hosts():
     assert hosts_of([], SHORT) == ([], [])
+
+
+def test_an_instance_with_a_slot_of_its_own():
+    """A fleet launches its instances one by one, and an adopted one was never launched here: their tag says the slot."""
+    assert host_of(record(1, {"slots": "0-9", "slot": "7"})).name == "train-7"
+    assert host_of(record(1, {"slots": None, "slot": "3"})).name == "train-3"
+    assert host_of(record(1, {"slots": "0-9", "slot": "x"}, launch_index=2)).name == "train-2"
