@@ -21,6 +21,7 @@ import threading
 from collections.abc import Collection
 from typing import Any
 
+from . import inner
 from .isolation import FAKE_KEY, REGION, forget_customer_models, quarantine
 
 #: Calls made before the server says that it is ready: moto reads a service's model on its first call, once for each thread that asks.
@@ -49,6 +50,7 @@ class Server:
         _warm(dispatcher)
         seeds.plant()
         self.gate = Gate(dispatcher, self._reset, {"patches": applied, "hosts": hosts})
+        inner.serve_with(dispatcher, self.gate.faults)
         self.port = port
         self._listeners: dict[str, tuple[Any, threading.Thread]] = {}
         self._lock = threading.Lock()

@@ -70,9 +70,10 @@ def test_zones_then_types_then_markets(lab, go, subnets):
     wish = pool(count=1, instance_types=["g5.xlarge", "g6.xlarge"], market=["spot", "on_demand"], zones=["us-east-1a", "us-east-1b"])
     with pytest.raises(StackError, match="train has 0 of 1 instances, and no offer is left") as caught:
         go(wish)
-    order = [(kind, market) for market in ("spot", "on_demand") for kind in ("g5.xlarge", "g6.xlarge")]
     seen = tried(caught.value.details)
-    assert [(kind, market) for kind, _zone, market, _code in seen[::2]] == order
+    assert [market for _kind, _zone, market, _code in seen] == ["spot"] * 4 + ["on_demand"] * 4
+    assert {kind for kind, _zone, market, _code in seen if market == "spot"} == {"g5.xlarge", "g6.xlarge"}, "EC2 chooses among them"
+    assert [kind for kind, _zone, market, _code in seen if market == "on_demand"] == ["g5.xlarge"] * 2 + ["g6.xlarge"] * 2
     assert {zone for _kind, zone, _market, _code in seen} == {"a", "b"} and len(seen) == 8
     assert caught.value.details["path"] == "pools.train" and lab.alive() == []
 
@@ -81,7 +82,8 @@ def test_a_quota_ends_the_market_for_its_family(lab, go, subnets):
     without(lab, "MarketType=spot", "MaxSpotInstanceCountExceeded", status=400)
     told = go(pool(count=1, instance_types=["g5.xlarge", "g6.xlarge"], market=["spot", "on_demand"]))
     codes = [code for _kind, _zone, _market, code in tried(told)]
-    assert codes == ["MaxSpotInstanceCountExceeded", None] and len(lab.alive()) == 1
+    assert codes == ["MaxSpotInstanceCountExceeded"] * 6 + [None] and len(lab.alive()) == 1
+    assert lab.calls()["ec2:CreateFleet"] == 1, "one request for all types and zones"
 
 
 def test_what_one_pool_found_out_the_next_does_not_ask(lab, go, subnets):

@@ -7,13 +7,17 @@ An instance knows its slot by the tag of its launch (``mlinfra:slots``, ranges) 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_slots import fleet_slots
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import ENDED, Launching, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import Launching
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, token_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import groups_of
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, claims, owner_tags, to_dict, to_list, token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOT, SLOTS, claims, owner_tags, to_dict, to_list, token_prefix
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
@@ -42,10 +46,15 @@ class Instance(Ec2Kind):
             raw for one in reader.pages("ec2", "describe_instances", "Reservations", Filters=reader.filters()) for raw in one["Instances"]
         ]
         prefix = token_prefix(reader.scope, reader.account_id)
+        fleets = [to_dict(raw.get("Tags")).get(FLEET) for raw in raws if raw["State"]["Name"] not in ENDED]
+        tokens = fleet_tokens(reader.client("ec2"), [fleet for fleet in fleets if fleet])
+        slots = fleet_slots(raws)
         found = []
         taken: set[str] = set()
         for raw in sorted(raws, key=lambda raw: (str(raw.get("LaunchTime", "")), raw["InstanceId"])):
-            one = _found(raw, prefix, claims(to_dict(raw.get("Tags")), reader.scope, self.name))
+            tags = to_dict(raw.get("Tags"))
+            ours = token_of(raw, tags.get(FLEET), tokens).startswith(prefix)
+            one = _found(raw, tags, ours and claims(tags, reader.scope, self.name), slots)
             if one.owned and one.name in taken:
                 one.facts["surplus"] = f"a second instance of {one.name}, launched after the first"
                 one.facts["slot"], one.name = None, f"{one.name} ({one.id})"
@@ -69,10 +78,13 @@ class Instance(Ec2Kind):
 
     def _present(self, pool: Pool, intent: Intent, seen: Observed) -> list[Wish]:
         wishes = []
-        for slot in sorted(placing.alive(pool.name, seen)):
+        there = placing.alive(pool.name, seen)
+        for slot in sorted(there):
             if slot < pool.count:
                 state = {"http_tokens": "required", "hop_limit": HOP_LIMIT}
                 tags = self._tags(pool, intent)
+                if there[slot].facts.get("says_slot"):
+                    tags[SLOT] = str(slot)
                 wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, {"pool": pool}, path=f"pools.{pool.name}"))
         return wishes
 
@@ -164,11 +176,11 @@ def _part(attachment: dict[str, Any], key: str = "DeleteOnTermination") -> bool:
     return bool(attachment.get(key)) and attachment.get("DeleteOnTermination") is not False
 
 
-def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
-    tags = to_dict(raw.get("Tags"))
+def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Mapping[str, Optional[int]]) -> Found:
     slots = placing.slots_of(tags.get(SLOTS, ""))
     pool = tags.get(POOL, "")
-    slot = placing.slot_of(tags, int(raw.get("AmiLaunchIndex", 0) or 0)) if pool else None
+    slot = of_fleets.get(raw["InstanceId"]) if FLEET in tags else placing.slot_of(tags, int(raw.get("AmiLaunchIndex", 0) or 0))
+    slot = slot if pool else None
     status = raw["State"]["Name"]
     options = raw.get("MetadataOptions") or {}
     state = {
@@ -183,11 +195,11 @@ def _found(raw: dict[str, Any], prefix: str, claimed: bool) -> Found:
         "slot": slot,
         "slots": slots or [one for one in [slot] if one is not None],
         "status": status,
+        "says_slot": FLEET in tags,
         "private_ip": raw.get("PrivateIpAddress"),
         "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]
         + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if _part(one.get("Attachment", {}))],
     }
-    owned = claimed and raw.get("ClientToken", "").startswith(prefix)
     name = f"{pool}-{slot}" if slot is not None else raw["InstanceId"]
     if status in ENDED:
         facts["ended"], owned = owned, False  # counts as gone; its id keeps a slot's next token from being the same

@@ -78,6 +78,7 @@ class Kind:
     needs: tuple[str, ...] = ()  # kinds that have to be there before, and can only go after
     immutable: tuple[str, ...] = ()  # state words that cannot change on the resource
     replaceable = False  # whether a change of those may be carried out by making it anew
+    transient = False  # lives as long as what it is needed for: what is left of it goes without being asked for
     batched = False  # create_all and delete_all take all changes at once
 
     def observe(self, reader: Reader) -> list[Found]:

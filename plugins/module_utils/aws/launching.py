@@ -8,16 +8,19 @@ and the slot goes on to the next offer.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader, unless
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.spot import Refused, SpotLaunch
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import STOP, decided
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Ref
 
-ENDED = ("shutting-down", "terminated")
 #: Refused for a day after the launch's instances ended, of which they are listed for an hour: so many of these may have to be passed.
 _SPENT = "IdempotentInstanceTerminated"
 _REPLAYS = 30
@@ -31,6 +34,7 @@ class Batch:
         self.pool = changes[0].wish.make["pool"]
         self.offers: tuple[Offer, ...] = changes[0].wish.make["offers"]
         self.ended = ended  # ids of all instances that these slots had
+        self.asked: set[Offer] = set()  # spot offers that a fleet had before it, and launched less than was wanted
         self.failure: Optional[Exception] = None
 
 
@@ -66,13 +70,20 @@ class Launching:
     def _attempt(self, batch: Batch) -> None:
         """Go through the offers until no slot is open; an exception is kept, since the other launches have to be waited for first."""
         try:
-            for offer in batch.offers:
-                if not batch.open or batch.failure is not None:
-                    return
-                if self.search.against(offer) is None and self._zone_fits(batch, offer):
-                    self._launch(batch, offer)
+            for spot, group in itertools.groupby(batch.offers, key=lambda offer: offer.market == "spot"):
+                if spot:
+                    self._launch_spot(batch, list(group))
+                    continue
+                for offer in group:
+                    if self._worth(batch, offer):
+                        self._launch(batch, offer)
         except Exception as error:
             batch.failure = error
+
+    def _worth(self, batch: Batch, offer: Offer) -> bool:
+        """Whether an offer is to be tried now."""
+        wanted = bool(batch.open) and batch.failure is None and offer not in batch.asked
+        return wanted and self.search.against(offer) is None and self._zone_fits(batch, offer)
 
     def _zone_fits(self, batch: Batch, offer: Offer) -> bool:
         """Whether the offer is in the zone of those that a pool in one zone has got by now."""
@@ -118,18 +129,53 @@ class Launching:
             f"pools.{pool.name}: EC2 keeps answering with instances that have ended, {_REPLAYS} times in a day", "Look why they end"
         )
 
+    def _launch_spot(self, batch: Batch, offers: list[Offer]) -> None:
+        """One fleet for all open slots over all offers that are worth a try: EC2 chooses among them."""
+        offers = [offer for offer in offers if self._worth(batch, offer)]
+        if not offers:
+            return
+        slots, least = [change.wish.make["slot"] for change in batch.open], self._least(batch)
+        requests = [(offer, launch.request(batch.open, offer, least, self.act.id)) for offer in offers]
+        try:
+            outcome = SpotLaunch(self.act, batch.pool, slots, batch.ended, requests, least).run()
+        except Refused as error:
+            self._refused(error.refusals, error.request_id)
+            raise
+        self._refused(outcome.refusals, outcome.request_id)
+        for offer in dict.fromkeys(offer for _id, offer in outcome.instances):
+            self.search.taken(offer, outcome.request_id)
+        filled = list(zip(batch.open, outcome.instances))
+        for change, (instance_id, offer) in filled:
+            self._filled(batch, change, offer, instance_id)
+        batch.open = batch.open[len(filled) :]
+        if batch.open:
+            batch.asked |= set(offers)
+        # They have the tag with all slots of the launch by now; a run that ends here leaves the rest to the next one.
+        self.act.reader.together(*[lambda change=change, id=id: self._say_slot(change, id) for change, (id, _offer) in filled])
+
+    def _refused(self, refusals: list[Refusal], request_id: Optional[str]) -> None:
+        for refusal in refusals:
+            if refusal.offer is not None:
+                self.search.failed(refusal.offer, refusal.code, refusal.message, request_id)
+
+    def _say_slot(self, change: Change, instance_id: str) -> None:
+        self.act.call("ec2", "create_tags", Resources=[instance_id], Tags=[{"Key": SLOT, "Value": str(change.wish.make["slot"])}])
+
     def _note(self, batch: Batch, offer: Offer, raws: list[dict[str, Any]]) -> None:
-        self.act.made.add("instance")
         filled = []
         for raw in raws:
             change = batch.open[int(raw.get("AmiLaunchIndex", 0))]
-            change.id = raw["InstanceId"]
-            change.after = {**(change.after or {}), "instance_type": offer.instance_type, "zone": offer.zone, "market": offer.market}
-            self.act.ids[Ref("instance", change.name)] = raw["InstanceId"]
+            self._filled(batch, change, offer, raw["InstanceId"])
             self.act.tell(change, private_ip=raw.get("PrivateIpAddress"))
-            self.launched[raw["InstanceId"]] = (change, offer, batch)
             filled.append(change)
         batch.open = [change for change in batch.open if change not in filled]
+
+    def _filled(self, batch: Batch, change: Change, offer: Offer, instance_id: str) -> None:
+        self.act.made.add("instance")
+        change.id = instance_id
+        change.after = {**(change.after or {}), "instance_type": offer.instance_type, "zone": offer.zone, "market": offer.market}
+        self.act.ids[Ref("instance", change.name)] = instance_id
+        self.launched[instance_id] = (change, offer, batch)
 
     def _wait(self) -> bool:
         """Poll until all that was launched runs or has ended; whether some slots are to be launched once more.
@@ -158,7 +204,7 @@ class Launching:
         return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches)
 
     def _left(self, batch: Batch) -> bool:
-        return any(self._zone_fits(batch, offer) for offer in self.search.left(batch.offers))
+        return any(self._worth(batch, offer) for offer in batch.offers)
 
     def _reopen(self, batch: Batch, ended: list[dict[str, Any]]) -> None:
         """The slots whose instances ended before they ran are open again. A gang that has lost some ends whole."""
@@ -199,20 +245,6 @@ class Launching:
 
 def _request_id(answer: Optional[dict[str, Any]]) -> Optional[str]:
     return (answer or {}).get("ResponseMetadata", {}).get("RequestId")
-
-
-def read_instances(reader: Reader, ids: list[str]) -> list[dict[str, Any]]:
-    """Those of the instances that can be seen: an id that is not everywhere yet is left out."""
-    raws = []
-    for start in range(0, len(ids), 200):  # as many values as a filter takes
-        filters = [{"Name": "instance-id", "Values": ids[start : start + 200]}]
-        listed = unless(
-            ("InvalidInstanceID.NotFound",),
-            lambda filters=filters: reader.pages("ec2", "describe_instances", "Reservations", Filters=filters),
-            [],
-        )
-        raws += [raw for one in listed for raw in one["Instances"]]
-    return raws
 
 
 def launch_failed(pool: str, raws: list[dict[str, Any]]) -> StackError:

@@ -163,16 +163,20 @@ def _none(pool: Pool, zones: list[str], seen: Observed, rejected: list[Rejected]
 
 
 def for_slot(slot: int, choice: Choice, pool: Pool) -> tuple[Offer, ...]:
-    """The offers for one slot. Slots of a pool that is spread begin in different zones, the same slot always in the same one."""
+    """The offers for one slot. Slots of a pool that is spread begin in different zones, the same slot always in the same one.
+
+    Spot has no such order: EC2 chooses among all of them for all slots at once.
+    """
     if pool.together:
         return choice.offers
     groups: dict[tuple[str, str], list[Offer]] = {}
     for one in choice.offers:
         groups.setdefault((one.market, one.instance_type), []).append(one)
     ordered: list[Offer] = []
-    for group in groups.values():
+    for (market, _type), group in groups.items():
         zones = sorted({one.zone for one in group})
-        ordered += sorted(group, key=lambda one: one.zone != zones[slot % len(zones)])
+        first = zones[slot % len(zones)] if market != "spot" else None
+        ordered += sorted(group, key=lambda one: one.zone != first)
     return tuple(ordered)
 
 

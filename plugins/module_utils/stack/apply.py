@@ -38,6 +38,8 @@ _GONE = (
     "InvalidVpcEndpointId.NotFound",
     "InvalidVpcEndpoint.NotFound",
     "InvalidInstanceID.NotFound",
+    "InvalidLaunchTemplateId.NotFound",
+    "InvalidLaunchTemplateName.NotFoundException",
 )
 
 

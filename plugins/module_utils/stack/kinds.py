@@ -10,6 +10,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.gateway import I
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.key_pair import KeyPair
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launch_template import LaunchTemplate
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.nat import ElasticIp, NatGateway
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.repository import Repository
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import InstanceProfile, Role
@@ -32,6 +33,7 @@ KINDS: tuple[Kind, ...] = (
     Repository(),
     Role(),
     InstanceProfile(),
+    LaunchTemplate(),
     Instance(),
 )
 BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS}

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME, KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Ref, Wish, plain, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Stack
 
@@ -128,7 +128,7 @@ def _shown(found: Found) -> dict[str, Any]:
 
 def _bounded(changes: list[Change], intent: Intent) -> list[Change]:
     """More deletions than ``max_delete`` allows: none of them is carried out."""
-    going = [change for change in changes if change.action in ("delete", "replace")]
+    going = [change for change in changes if change.action in ("delete", "replace") and not BY_NAME[change.kind].transient]
     limit = intent.control.max_delete
     if not intent.absent and len(going) > limit:
         for change in going:

@@ -19,17 +19,20 @@ SHARE, STEP = 0.38, 0.01
 USD_PER_VCPU = 0.0125
 
 
+def spot_price(name: str, zone: str) -> float | None:
+    """USD an hour; None where the type is not sold."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    gpu = gpu_of(name)
+    if gpu is not None:
+        return None if gpu.usd_per_hour is None else gpu.usd_per_hour * (SHARE + STEP * (ord(zone[-1]) - ord("a")))
+    known = INSTANCE_TYPES.get(name)
+    return USD_PER_VCPU * known["VCpuInfo"]["DefaultVCpus"] if known else None
+
+
 def apply() -> None:
     from moto.core.responses import ActionResult
-    from moto.ec2.models.instance_types import INSTANCE_TYPES
     from moto.ec2.responses.spot_instances import SpotInstances
-
-    def price(name: str, zone: str) -> float | None:
-        gpu = gpu_of(name)
-        if gpu is not None:
-            return None if gpu.usd_per_hour is None else gpu.usd_per_hour * (SHARE + STEP * (ord(zone[-1]) - ord("a")))
-        known = INSTANCE_TYPES.get(name)
-        return USD_PER_VCPU * known["VCpuInfo"]["DefaultVCpus"] if known else None
 
     def describe_spot_price_history(self: Any) -> Any:
         offered = self.ec2_backend.describe_spot_price_history(self._get_param("InstanceTypes", []), self._filters_from_querystring())
@@ -38,7 +41,7 @@ def apply() -> None:
             {"InstanceType": one["InstanceType"], "AvailabilityZone": one["Location"], "ProductDescription": "Linux/UNIX",
              "SpotPrice": f"{usd:.6f}", "Timestamp": now}
             for one in offered
-            if (usd := price(one["InstanceType"], one["Location"])) is not None
+            if (usd := spot_price(one["InstanceType"], one["Location"])) is not None
         ]
         return ActionResult({"SpotPriceHistory": history})
 
