@@ -86,7 +86,9 @@ options:
         description:
           - Ways to pay, in the order in which they are tried. A launch that fails for want of capacity goes on through zones, then
             types, then markets; all other failures end the run.
-          - For V(reservation) and V(capacity_block) the account must have one that is active. Spot is a one-time request.
+          - For V(reservation) and V(capacity_block) the account must have one that is active.
+          - For V(spot) one instant EC2 Fleet is asked for all types and zones at once, and EC2 chooses by price and capacity
+            (C(price-capacity-optimized)). Their order in the declaration means nothing there.
         type: list
         elements: str
         choices: [reservation, capacity_block, spot, on_demand]

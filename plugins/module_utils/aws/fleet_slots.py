@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Which slot each instance of a fleet has. Pure.
 
-A fleet tags all of its instances alike, with all slots of the launch; which one is whose is said by a tag of its own after the launch. A run
-that ends in between leaves instances without it: they have the slots that are left, in the order of their ids, as the launch would have said.
+A fleet tags all of its instances alike, with all slots of the launch; which one is whose is said by a tag of its own after the launch.
+A run that ends in between leaves instances without it: they have the slots that are left, in the order of their ids, as the launch would
+have said.
 """
 
 from __future__ import annotations

@@ -17,7 +17,16 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, token_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import groups_of
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOT, SLOTS, claims, owner_tags, to_dict, to_list, token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
+    POOL,
+    SLOT,
+    SLOTS,
+    claims,
+    owner_tags,
+    to_dict,
+    to_list,
+    token_prefix,
+)
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
