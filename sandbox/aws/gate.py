@@ -7,6 +7,7 @@ GET    /sandbox/requests/log    the last calls: [{"call", "key", "status", "seco
 POST   /sandbox/requests/reset  forget them
 GET, POST, DELETE /sandbox/faults   rules, see faults.py
 GET, PUT          /sandbox/timing   delays, see timing.py
+GET, PUT          /sandbox/quotas   the account's quotas, see quotas.py
 POST   /sandbox/reset           forget everything but the seeds (moto's own /moto-api/reset would lose those)
 GET    /sandbox/health          {"patches": [...], "hosts": bool}
 
@@ -27,6 +28,7 @@ from typing import Any
 from .actions import Call, call_of
 from .context import CURRENT
 from .faults import Fault, Faults, error_answer
+from .quotas import QUOTAS
 from .timing import TIMING
 from .visibility import Visibility
 
@@ -139,9 +141,14 @@ class Gate:
                 return TIMING.state()
             case ("PUT", "timing"):
                 TIMING.change(payload)
+            case ("GET", "quotas"):
+                return QUOTAS.state()
+            case ("PUT", "quotas"):
+                QUOTAS.change(payload)
             case ("POST", "reset"):
                 self.faults.clear()
                 TIMING.reset()
+                QUOTAS.reset()
                 self._reset()
                 self._forget_requests()
             case ("GET", "health"):

@@ -88,6 +88,10 @@ class Emulator:
     def timing(self, **seconds: float) -> None:
         self.control("PUT", "timing", seconds)
 
+    def quotas(self, values: dict[str, float | None]) -> None:
+        """Code → value of the account; None: no value of its own."""
+        self.control("PUT", "quotas", values)
+
     def requests(self) -> dict[str, Any]:
         return self.control("GET", "requests")
 
