@@ -13,6 +13,7 @@ author:
 description:
   - Turns the result of M(mlinfra.hosts.aws_stack) into a few aligned lines. What is kept is counted, and listed only where something is
     to be said of it, such as that it is outdated or not declared any more.
+  - What stands in the way of a launch comes after the changes, unless the plan has been carried out; checks that passed are counted.
 positional: _input
 options:
   _input:
@@ -33,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A line on the whole, a line for each change and one with the plan's id.
+  description: A line on the whole, a line for each change, lines on what stands in the way of launches, and one with the plan's id.
   type: list
   elements: str
   sample:
@@ -64,13 +65,22 @@ def plan_table(result: Any, done: bool = False) -> list[str]:
     rows = [(words.get(change["action"], change["action"]), change["kind"], str(change["name"]), _detail(change)) for change in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
-    return [_headline(result, any(change["action"] != "keep" for change in shown), done), *lines, f"plan_id {result['plan_id']}"]
+    return [_headline(result, any(change["action"] != "keep" for change in shown), done), *lines, *([] if done else _preflight(result)), f"plan_id {result['plan_id']}"]
 
 
 def _remarkable(change: Mapping) -> bool:
     """Whether a resource that stays has something that costs money or attention; that a reference exists is no news."""
     reason = str(change.get("reason") or "")
     return bool(reason) and not reason.startswith("exists already")
+
+
+def _preflight(result: Mapping) -> list[str]:
+    """What is not as it should be, worst first, and how many checks passed."""
+    found = result.get("preflight") or []
+    shown = [one for verdict in ("refused", "warning", "unknown") for one in found if one["verdict"] == verdict]
+    passed = sum(1 for one in found if one["verdict"] == "ok")
+    lines = [f"preflight {one['verdict']}: {one['path']}: {one['text']}" for one in shown]
+    return [*lines, *([f"preflight: {passed} of {len(found)} checks passed"] if found else [])]
 
 
 def _headline(result: Mapping, changes: bool, done: bool) -> str:

@@ -311,6 +311,16 @@ offers_tried:
       code: InsufficientInstanceCapacity
       message: There is no capacity.
       request_id: 4a1e5b0e-8f1c-4b8e-9d4f-1f0f2f7a7c11
+preflight:
+  description:
+    - What stands in the way of the pools that launch something. C(verdict) is V(ok), V(unknown) (it could not be read), V(warning)
+      or V(refused). A plan with the last one fails before anything is written, and its failure returns all findings too.
+    - C(check) is V(vcpu_quota), V(storage_quota), V(addresses), V(spot_role), V(kms_key), V(spot_key_grant), V(efa) or V(way_out).
+  returned: success, and when a pool cannot be had
+  type: list
+  elements: dict
+  sample:
+    - {check: vcpu_quota, pool: train, path: pools.train, verdict: ok, needed: 8, used: 32, allowed: 128, code: L-DB2E81BA, text: ""}
 summary:
   description: Number of changes by action.
   returned: success

@@ -109,12 +109,16 @@ def error_answer(service: str, code: str, message: str, status: int = 0) -> tupl
     return status, "text/xml", f'<?xml version="1.0" encoding="UTF-8"?>{body}'.encode()
 
 
+#: Services whose requests are signed with another name than their model has.
+MODELS = {"servicequotas": "service-quotas"}
+
+
 @functools.lru_cache(maxsize=64)
 def _protocol(service: str) -> str:
     from botocore.exceptions import UnknownServiceError
     from moto.core.utils import get_service_model
 
     try:
-        return str(get_service_model(service).metadata.get("protocol", "rest-xml"))
+        return str(get_service_model(MODELS.get(service, service)).metadata.get("protocol", "rest-xml"))
     except (UnknownServiceError, ValueError, OSError):
         return "rest-xml"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The quotas of the emulated account: all large until ``PUT /sandbox/quotas`` says otherwise, since the quotas of a new account allow no GPU.
+"""The quotas of the emulated account: large until ``PUT /sandbox/quotas`` says otherwise, since those of a new account allow no GPU.
 
 Codes, names and defaults: https://docs.aws.amazon.com/general/latest/gr/ec2-service.html,
 https://docs.aws.amazon.com/general/latest/gr/ebs-service.html

@@ -41,3 +41,17 @@ def spot_role(aws: Emulator) -> None:
         account.launch(InstanceMarketOptions={"MarketType": "spot"})
     role = account.iam.get_role(RoleName="AWSServiceRoleForEC2Spot")["Role"]
     assert role["Path"] == "/aws-service-role/spot.amazonaws.com/"
+
+
+@behaviour
+def instance_filters(aws: Emulator) -> None:
+    account = Account(aws)
+    account.launch(InstanceType="g5.xlarge")
+    account.launch(InstanceType="t3.large")
+
+    def found(*values: str) -> list[str]:
+        answer = account.ec2.describe_instances(Filters=[{"Name": "instance-type", "Values": list(values)}])
+        return [instance["InstanceType"] for one in answer["Reservations"] for instance in one["Instances"]]
+
+    assert found("vt*", "g*") == ["g5.xlarge"]
+    assert found("t3.large", "p*") == ["t3.large"] and found("g?.xlarge") == ["g5.xlarge"] and found("g") == []

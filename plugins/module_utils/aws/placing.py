@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import subnet_ref, zones_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import blocks, subnet_name, subnet_ref, zones_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT, SLOTS
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_addresses, limits_vcpu
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Limits, Need
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer, Rejected
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import CapacityWish, in_order, offers
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
@@ -26,10 +28,11 @@ class Place(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """``offers`` in the order in which they are tried; ``subnets``: zone → its subnet."""
+    """``offers`` in the order in which they are tried; ``subnets``: zone → its subnet; ``all``: also those beyond the account's limits."""
 
     offers: tuple[Offer, ...]
     subnets: Mapping[str, Ref]
+    all: tuple[Offer, ...] = ()
 
 
 def slots_text(slots: list[int]) -> str:
@@ -125,7 +128,40 @@ def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
         raise _none(pool, list(subnets), seen, rejected)
     used = {one.state["instance_type"] for one in there}
     ordered = in_order(found, wish, by_price=pool.gpu is not None)
-    return Choice(tuple(sorted(ordered, key=lambda one: one.instance_type not in used)), subnets)
+    found = sorted(ordered, key=lambda one: one.instance_type not in used)
+    asked = need(pool, seen, found, len(missing(pool, seen)))
+    left = within(asked, seen.limits, free(subnets, intent, seen))
+    return Choice(tuple(left or found), subnets, tuple(found))  # with none left, preflight refuses the plan, or EC2 is asked all the same
+
+
+def need(pool: Pool, seen: Observed, found: Iterable[Offer], count: int) -> Need:
+    """What a launch of ``count`` instances needs of the account, by any of these offers."""
+    there = len([slot for slot in alive(pool.name, seen) if slot < pool.count])
+    least = min(count, max(0, pool.least - there))
+    return Need(pool.name, count, least, pool.together, tuple(found), getattr(pool, "interfaces", 1))
+
+
+def within(asked: Need, limits: Limits, addresses: Mapping[str, Optional[int]]) -> list[Offer]:
+    """The offers that fit into the account's quotas and the subnets' addresses, as far as these are known."""
+    return [
+        one
+        for one in asked.offers
+        if not limits_vcpu.against(one, asked, limits) and not limits_addresses.against(one, asked, addresses)
+    ]
+
+
+def free(subnets: Mapping[str, Ref], intent: Intent, seen: Observed) -> dict[str, Optional[int]]:
+    """Zone → free addresses of its subnet; of one that is not made yet, all that it will have."""
+    network = intent.stack.network
+    wished = {} if network.existing is not None else {subnet_name(one): one.cidr for one in blocks(network, seen)}
+    found: dict[str, Optional[int]] = {}
+    for zone, ref in subnets.items():
+        there = seen.get(ref.kind, ref.name)
+        if there is not None:
+            found[zone] = there.facts.get("free")
+        else:
+            found[zone] = limits_addresses.planned(wished[ref.name]) if ref.name in wished else None
+    return found
 
 
 def capacity_wish(pool: Pool, zones: Iterable[str]) -> CapacityWish:

@@ -39,7 +39,8 @@ class Subnet(Ec2Kind):
         tags = to_dict(raw.get("Tags"))
         state = {"vpc": raw["VpcId"], "cidr": raw["CidrBlock"], "zone": raw["AvailabilityZone"]}
         name = raw["SubnetId"] if existing else tags.get("mlinfra:name", raw["SubnetId"])
-        return Found(self.name, name, raw["SubnetId"], state, tags, owned, existing, {"free": raw.get("AvailableIpAddressCount")})
+        facts = {"free": raw.get("AvailableIpAddressCount"), "public_addresses": raw.get("MapPublicIpOnLaunch")}
+        return Found(self.name, name, raw["SubnetId"], state, tags, owned, existing, facts)
 
     def _existing(self, reader: Reader, reference: Reference) -> list[Found]:
         listed = reader.pages("ec2", "describe_subnets", "Subnets", Filters=reference_filters("subnet-id", reference))

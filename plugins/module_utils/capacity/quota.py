@@ -3,11 +3,13 @@
 """Which vCPU quota of Service Quotas an instance type counts against.
 
 Source: names in the EC2 user guide, "Amazon EC2 instance type quotas" and "Spot Instance quotas"; codes as ListServiceQuotas has them.
+P5 counts as P On-Demand and has a spot quota of its own; which one newer P types count against as spot is not written anywhere.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -26,7 +28,8 @@ _ON_DEMAND = {
 }
 _SPOT = {
     "G and VT": Quota("L-3819A6DF", "All G and VT Spot Instance Requests", "G and VT"),
-    "P": Quota("L-7212CCBC", "All P Spot Instance Requests", "P"),
+    "P": Quota("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests", "P"),
+    "P5": Quota("L-C4BD4855", "All P5 Spot Instance Requests", "P5"),
     "Standard": Quota("L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", "Standard"),
 }
 _GROUPS = {"g": "G and VT", "gr": "G and VT", "vt": "G and VT", "p": "P"}
@@ -47,4 +50,29 @@ def quota(instance_type: str, market: str) -> Quota | None:
     """The quota that a launch counts against; None where this table has none. Reservations count as On-Demand; blocks have none."""
     if market == "capacity_block":
         return None
-    return (_SPOT if market == "spot" else _ON_DEMAND).get(group(instance_type))
+    if market == "spot":
+        return _SPOT.get(_spot_group(instance_type))
+    return _ON_DEMAND.get(group(instance_type))
+
+
+def _spot_group(instance_type: str) -> str:
+    generation = re.match(r"p(\d+)", instance_type)
+    if generation is None or int(generation.group(1)) < 5:
+        return group(instance_type)
+    return f"P{generation.group(1)}"
+
+
+def same(one: str, other: str, market: str) -> bool:
+    """Whether two types count against one quota in this market; where the table has none, the types of one group are taken to."""
+    mine, theirs = quota(one, market), quota(other, market)
+    return mine == theirs if mine or theirs else group(one) == group(other)
+
+
+def patterns(instance_types: Iterable[str]) -> list[str]:
+    """Filter values of ``instance-type`` that find at least all types that share a quota with one of these."""
+    letters: set[str] = set()
+    for name in instance_types:
+        mine = group(name)
+        shared = [word for word, one in _GROUPS.items() if one == mine] or (sorted(_STANDARD) if mine == "Standard" else [mine])
+        letters.update(shared)
+    return [f"{word}*" for word in sorted(letters)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.quota import group
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.quota import same
 
 
 class Ruling(NamedTuple):
@@ -66,7 +66,7 @@ def rules_out(failed: Offer, scope: str, other: Offer) -> bool:
         # an instance in a reservation of the account counts against the On-Demand quota
         markets = {"reservation": "on_demand"}
         same_market = markets.get(failed.market, failed.market) == markets.get(other.market, other.market)
-        return same_market and group(failed.instance_type) == group(other.instance_type)
+        return same_market and same(failed.instance_type, other.instance_type, failed.market)
     if scope == "market":
         return failed.market == other.market
     return scope == "stop"

@@ -13,6 +13,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import St
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import observe as observing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import carry_out
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.lock import Lock, owner_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed
@@ -64,11 +65,13 @@ class _Run:
         self.reader = Reader(clients, intent, self.caller.account_id, self.caller.partition)
         self.warnings: list[str] = []
         self.plan_id = ""
+        self.preflight: list[preflight.Line] = []
 
     def result(self) -> dict[str, Any]:
         seen = observing.look_closer(self.reader, observing.observe(self.reader))
         changes = planning.plan(self.intent, seen)
         self._approved(seen, changes)
+        self._possible(seen, changes)
         if self.control.check_mode:
             return self._told(seen, changes)
         planning.refuse_blocked(changes)
@@ -97,6 +100,11 @@ class _Run:
                 plan=acting,
             )
 
+    def _possible(self, seen: Observed, changes: list[Change]) -> None:
+        """:raises StackError: a pool of the plan cannot be had at all."""
+        self.preflight = preflight.lines(self.intent, seen, changes)
+        preflight.refuse(self.preflight)
+
     def _again(self, seen: Observed, changes: list[Change], waited: bool) -> tuple[Observed, list[Change]]:
         """Plan once more under the lock: another run may have written between reading and locking.
 
@@ -107,6 +115,7 @@ class _Run:
         fresh = observing.look_closer(self.reader, fresh)
         again = planning.plan(self.intent, fresh)
         self._approved(fresh, again)
+        self._possible(fresh, again)
         planning.refuse_blocked(again)
         return fresh, again
 
@@ -151,9 +160,10 @@ class _Run:
             "outputs": outputs(self.intent, seen, changes, act.ids if act else None, act.facts if act else None),
             "summary": planning.summary(changes),
             "offers": offers_of(changes),
+            "preflight": preflight.public(self.preflight),
             "offers_tried": [one.public() for one in act.search.tried] if act else [],
             "diff": planning.diff(changes),
-            "warnings": [*self.warnings, *(act.warnings if act else [])],
+            "warnings": [*self.warnings, *(preflight.warnings(self.preflight) if act else []), *(act.warnings if act else [])],
             "account_id": self.caller.account_id,
             "region": self.intent.scope.region,
             **more,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Limits
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope, Stack
 
@@ -103,6 +104,7 @@ class Observed:
     zones: tuple[str, ...] = ()  # available zones, read only when a subnet has to find one
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
+    limits: Limits = Limits()  # of the account, for what is to be launched
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])

@@ -12,7 +12,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import fin
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_reading
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading as capacity
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network
@@ -45,6 +47,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
     seen = Observed(reader.account_id, reader.partition, reader.scope.region)
     if known is not None:
         seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.market)
+        seen.limits = known.limits
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
     _leave_other_vpcs(seen, reader.stack.network)
@@ -102,6 +105,12 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     markets = {market for pool in launching for market in pool.market}
     if set(types) - set(seen.market.zones):
         calls.append(lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets)))
+    if {pool.name for pool in launching} - seen.limits.pools:
+        asked = preflight.asked(launching, intent, seen)
+        reader.clients.prepare(asked.services)
+        calls.append(
+            lambda: setattr(seen, "limits", limits_reading.read(reader.client, asked, reader.scope.region, preflight.role_arn(seen)))
+        )
     reader.together(*calls)
 
 
