@@ -35,6 +35,9 @@ NAMED = frozenset(
         "AddRoleToInstanceProfile",
     )
 )
+#: Reads that only inform (the preflight's): a run goes on without their answer, so it does not wait long for one.
+INFORMING = frozenset(("GetServiceQuota", "GetAWSDefaultServiceQuota", "DescribeKey", "ListGrants", "GetKeyPolicy"))
+_INFORMING_ATTEMPTS = 3
 
 
 def pause(attempt: int) -> float:
@@ -48,6 +51,8 @@ def delay(operation: str, attempt: int, code: str, status: int, failure: Optiona
     :param failure: what kept an answer from coming; then code and status are empty.
     """
     if attempt >= ATTEMPTS or decided(code):
+        return None
+    if operation in INFORMING and (failure is not None or attempt >= _INFORMING_ATTEMPTS):
         return None
     if code in THROTTLED:
         return pause(attempt)

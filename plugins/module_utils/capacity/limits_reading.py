@@ -57,8 +57,9 @@ def read(client: Callable[[str], Any], asked: Asked, region: str, role_arn: str)
     ec2 = client("ec2")
     calls: dict[tuple[str, str], Callable[[], Any]] = {
         ("types", ""): lambda: _or_unknown("ec2:DescribeInstanceTypes", lambda: type_facts.read(ec2, asked.types)),
-        ("running", ""): lambda: _or_unknown("ec2:DescribeInstances", lambda: _running(ec2, asked.types)),
     }
+    if any(service == "ec2" for service, _code in asked.codes):
+        calls["running", ""] = lambda: _or_unknown("ec2:DescribeInstances", lambda: _running(ec2, asked.types))
     for service, code in asked.codes:
         calls["quota", code] = lambda service=service, code=code: _quota(client("service-quotas"), service, code)
     if asked.spot:
@@ -70,7 +71,7 @@ def read(client: Callable[[str], Any], asked: Asked, region: str, role_arn: str)
     with ThreadPoolExecutor(len(calls)) as pool:
         futures = {what: pool.submit(call) for what, call in calls.items()}
         told = {what: future.result() for what, future in futures.items()}
-    types, running = told["types", ""], told["running", ""]
+    types, running = told["types", ""], told.get(("running", ""), Unknown("nobody asked"))
     known = {} if isinstance(types, Unknown) else types
     return Limits(
         asked.pools,

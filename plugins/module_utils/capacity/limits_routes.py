@@ -11,6 +11,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits impo
 
 CHECK = "way_out"
 EVERYWHERE = "0.0.0.0/0"
+#: Of a route, in EC2's words; what leads elsewhere is taken to lead on.
+_TARGETS = ("GatewayId", "NatGatewayId", "TransitGatewayId", "NetworkInterfaceId", "VpcPeeringConnectionId", "LocalGatewayId")
 INSIDE = "Hosts get packages from a mirror or proxy inside alone (mlinfra_mirrors, mlinfra_proxy), which cannot be seen from here"
 
 
@@ -31,8 +33,7 @@ def default_route(table: Optional[Mapping[str, Any]]) -> tuple[str, str]:
     for route in (table or {}).get("Routes") or ():
         if route.get("DestinationCidrBlock") != EVERYWHERE:
             continue
-        targets = ("GatewayId", "NatGatewayId", "TransitGatewayId", "NetworkInterfaceId", "VpcPeeringConnectionId", "LocalGatewayId")
-        target = next((route[word] for word in targets if route.get(word)), "")
+        target = next((route[word] for word in _TARGETS if route.get(word)), "")
         if route.get("State") == "blackhole":
             return "blackhole", target
         return ("gateway" if target.startswith("igw-") else "elsewhere"), target
@@ -47,9 +48,9 @@ def line(pool: str, tables: Union[Sequence[Mapping[str, Any]], Unknown], subnets
     for subnet, public in subnets.items():
         kind, target = default_route(table_of(tables, subnet))
         if kind == "":
-            return told._replace(verdict="warning", text=f"{subnet} has no default route. {INSIDE}")
+            return told._replace(verdict="warning", text=f"{subnet} has no route to {EVERYWHERE}. {INSIDE}")
         if kind == "blackhole":
-            return told._replace(verdict="warning", text=f"the default route of {subnet} leads to {target}, which is gone. {INSIDE}")
+            return told._replace(verdict="warning", text=f"the route of {subnet} to {EVERYWHERE} leads to {target}, which is gone. {INSIDE}")
         if kind == "gateway" and public is False:
             text = f"{subnet} goes out through {target}, which needs a public address, and hosts get none there. {INSIDE}"
             return told._replace(verdict="warning", text=text)

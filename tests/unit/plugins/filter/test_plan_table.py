@@ -85,3 +85,17 @@ def test_nothing_to_change():
 def test_what_is_no_result_is_refused(value):
     with pytest.raises(AnsibleFilterError, match="Register it"):
         plan_table(value)
+
+
+def test_what_stands_in_the_way_is_shown_before_it_happens():
+    findings = [("ok", "fits"), ("unknown", "nobody knows"), ("warning", "is full"), ("ok", "fits too")]
+    told = [{"verdict": verdict, "path": "pools.train", "text": text} for verdict, text in findings]
+    plan = {**result(change("create", "vpc", "main")), "preflight": told}
+
+    assert plan_table(plan)[2:-1] == [
+        "preflight warning: pools.train: is full",
+        "preflight unknown: pools.train: nobody knows",
+        "preflight: 2 of 4 checks passed",
+    ]
+    assert not [line for line in plan_table(plan, done=True) if line.startswith("preflight")]
+    assert len(plan_table({**plan, "preflight": []})) == 3
