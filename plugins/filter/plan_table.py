@@ -65,7 +65,12 @@ def plan_table(result: Any, done: bool = False) -> list[str]:
     rows = [(words.get(change["action"], change["action"]), change["kind"], str(change["name"]), _detail(change)) for change in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
-    return [_headline(result, any(change["action"] != "keep" for change in shown), done), *lines, *([] if done else _preflight(result)), f"plan_id {result['plan_id']}"]
+    return [
+        _headline(result, any(change["action"] != "keep" for change in shown), done),
+        *lines,
+        *([] if done else _preflight(result)),
+        f"plan_id {result['plan_id']}",
+    ]
 
 
 def _remarkable(change: Mapping) -> bool:

@@ -144,9 +144,7 @@ def need(pool: Pool, seen: Observed, found: Iterable[Offer], count: int) -> Need
 def within(asked: Need, limits: Limits, addresses: Mapping[str, Optional[int]]) -> list[Offer]:
     """The offers that fit into the account's quotas and the subnets' addresses, as far as these are known."""
     return [
-        one
-        for one in asked.offers
-        if not limits_vcpu.against(one, asked, limits) and not limits_addresses.against(one, asked, addresses)
+        one for one in asked.offers if not limits_vcpu.against(one, asked, limits) and not limits_addresses.against(one, asked, addresses)
     ]
 
 

@@ -53,7 +53,10 @@ class Limits(NamedTuple):
 
 
 class Need(NamedTuple):
-    """One pool's launch: ``count`` instances by one of ``offers``, ``least`` of them so that it has not failed (0: it has enough already)."""
+    """One pool's launch: ``count`` instances by one of ``offers``, ``least`` of them so that it has not failed.
+
+    ``least`` is 0 for a pool that has enough already.
+    """
 
     pool: str
     count: int

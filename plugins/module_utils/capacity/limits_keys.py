@@ -82,10 +82,12 @@ def lines(pool: str, path: str, name: str, key: Union[Key, Unknown], region: str
     if not key.state:
         return [told._replace(text=f"{name}: {region} has no such key for this account. Check its id, ARN or alias")]
     if key.state != "Enabled":
-        hint = "Cancel its deletion with aws kms cancel-key-deletion" if key.state == "PendingDeletion" else "Enable it, or name another one"
+        going = key.state == "PendingDeletion"
+        hint = "Cancel its deletion with aws kms cancel-key-deletion" if going else "Enable it, or name another one"
         return [told._replace(text=f"{name} is {key.state}: EC2 cannot use it. {hint}", code=key.state)]
     if (key.usage, key.spec) != ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"):
-        return [told._replace(text=f"{name} is a key of {key.spec} for {key.usage}: disks want a symmetric one that encrypts. Name another")]
+        text = f"{name} is a key of {key.spec} for {key.usage}: disks want a symmetric one that encrypts. Name another"
+        return [told._replace(text=text)]
     found = [told._replace(verdict="ok", text=f"{name} is enabled and encrypts")]
     if spot and key.customer:
         found.append(_spot(Line(SPOT_CHECK, pool, path, "ok", ""), name, key, region, role_arn))
@@ -95,9 +97,7 @@ def lines(pool: str, path: str, name: str, key: Union[Key, Unknown], region: str
 def _spot(told: Line, name: str, key: Key, region: str, role_arn: str) -> Line:
     if key.spot is True:
         return told._replace(text=f"spot may use {name}")
-    grant = (
-        f"aws kms create-grant --region {region} --key-id {name} --grantee-principal {role_arn} --operations {' '.join(OPERATIONS)}"
-    )
+    grant = f"aws kms create-grant --region {region} --key-id {name} --grantee-principal {role_arn} --operations {' '.join(OPERATIONS)}"
     if key.spot is False:
         text = f"spot cannot use {name}: neither a grant nor its policy lets {SPOT_ROLE} use it, and such launches end at once. {grant}"
         return told._replace(verdict="warning", text=text)

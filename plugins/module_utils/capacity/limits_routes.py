@@ -50,12 +50,14 @@ def line(pool: str, tables: Union[Sequence[Mapping[str, Any]], Unknown], subnets
         if kind == "":
             return told._replace(verdict="warning", text=f"{subnet} has no route to {EVERYWHERE}. {INSIDE}")
         if kind == "blackhole":
-            return told._replace(verdict="warning", text=f"the route of {subnet} to {EVERYWHERE} leads to {target}, which is gone. {INSIDE}")
+            text = f"the route of {subnet} to {EVERYWHERE} leads to {target}, which is gone. {INSIDE}"
+            return told._replace(verdict="warning", text=text)
         if kind == "gateway" and public is False:
             text = f"{subnet} goes out through {target}, which needs a public address, and hosts get none there. {INSIDE}"
             return told._replace(verdict="warning", text=text)
         if kind == "gateway" and public is None:
-            told = told._replace(verdict="unknown", text=f"{subnet} goes out through {target}; whether hosts get public addresses is not known")
+            text = f"{subnet} goes out through {target}; whether hosts get public addresses is not known"
+            told = told._replace(verdict="unknown", text=text)
     return told
 
 

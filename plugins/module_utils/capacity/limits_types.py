@@ -31,7 +31,10 @@ def efa(need: Need, limits: Limits) -> Line:
 
 
 def spot_role(need: Need, role: Union[bool, Unknown, None]) -> Line:
-    """Source: EC2 user guide, "Service-linked role for Spot Instance requests"; "EC2 Fleet prerequisites": an instant fleet needs no other."""
+    """Sources: EC2 user guide, "Service-linked role for Spot Instance requests" and "EC2 Fleet prerequisites".
+
+    An instant fleet needs no role of its own.
+    """
     told = Line(ROLE_CHECK, need.pool, f"{need.path}.market", "ok", f"{SPOT_ROLE} is there")
     makes = "the account's first spot request makes it, which takes iam:CreateServiceLinkedRole for spot.amazonaws.com"
     if role is False:

@@ -61,7 +61,11 @@ def test_storage():
         return limits_storage.line(need(4, **more), 512, allowed, "us-east-1", taken).verdict
 
     assert [verdict(Allowed(2.0)), verdict(Allowed(1.0)), verdict(NO)] == ["ok", "refused", "unknown"]
-    assert verdict(Allowed(2.0), 1.0) == "refused" and verdict(Allowed(1.0), least=2) == "warning" and verdict(Allowed(0), least=0) == "warning"
+    assert (
+        verdict(Allowed(2.0), 1.0) == "refused"
+        and verdict(Allowed(1.0), least=2) == "warning"
+        and verdict(Allowed(0), least=0) == "warning"
+    )
 
 
 def key_lines(key, name="alias/mine", spot=True):

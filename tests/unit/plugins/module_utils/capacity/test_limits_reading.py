@@ -73,7 +73,9 @@ def test_a_quota_without_a_value_of_its_own():
     assert read(aws, asked(), "us-east-1", ROLE).quotas == {"L-DB2E81BA": Allowed(5.0, default=True)}
 
 
-@pytest.mark.parametrize("failure", [error("AccessDeniedException"), error("InternalFailure"), ReadTimeoutError(endpoint_url="x"), KeyError("x")])
+@pytest.mark.parametrize(
+    "failure", [error("AccessDeniedException"), error("InternalFailure"), ReadTimeoutError(endpoint_url="x"), KeyError("x")]
+)
 def test_no_failure_of_a_read_is_the_runs(failure):
     operations = ("describe_instances", "describe_instance_types", "get_service_quota", "get_role", "describe_key", "describe_route_tables")
     aws = Aws(**dict.fromkeys(operations, failure))

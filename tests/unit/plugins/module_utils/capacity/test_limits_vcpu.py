@@ -13,7 +13,15 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.quota impor
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 
 G, G_SPOT, P, P5_SPOT = "L-DB2E81BA", "L-3819A6DF", "L-417A185B", "L-C4BD4855"
-SIZES = {"g5.xlarge": 4, "g5.12xlarge": 48, "g5.48xlarge": 192, "p5.48xlarge": 192, "p4d.24xlarge": 96, "t3.large": 2, "p6-b200.48xlarge": 192}
+SIZES = {
+    "g5.xlarge": 4,
+    "g5.12xlarge": 48,
+    "g5.48xlarge": 192,
+    "p5.48xlarge": 192,
+    "p4d.24xlarge": 96,
+    "t3.large": 2,
+    "p6-b200.48xlarge": 192,
+}
 TYPES = {name: TypeFacts(name, vcpus=vcpus) for name, vcpus in SIZES.items()}
 ON_DEMAND = Offer("g5.xlarge", "us-east-1a", "on_demand")
 SPOT = Offer("g5.xlarge", "us-east-1a", "spot")
