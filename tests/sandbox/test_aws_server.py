@@ -116,6 +116,8 @@ def test_reset_forgets_all_but_the_seeds(aws: Emulator) -> None:
     ("POST", "faults", [{"service": "ec2", "action": "RunInstances", "colour": "red"}], "colour"),
     ("PUT", "timing", {"pending": "soon"}, "pending"),
     ("PUT", "timing", {"bedtime": 1}, "bedtime"),
+    ("PUT", "quotas", {"L-00000000": 1}, "L-DB2E81BA"),
+    ("PUT", "quotas", {"L-DB2E81BA": "many"}, "L-DB2E81BA is 'many'"),
     ("GET", "nothing", None, "nothing"),
 ])
 def test_control_says_what_is_wrong(method, what, payload, named, aws: Emulator) -> None:
