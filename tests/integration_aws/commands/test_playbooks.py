@@ -49,6 +49,7 @@ def test_plan_shows_all_that_is_missing_and_writes_nothing(play, aws):
 
     assert re.search(r"create +vpc +main +10.42.0.0/16", said)
     assert re.search(r"create +instance +train-0 +g5.12xlarge", said)
+    assert re.search(r"preflight: (\d+) of \1 checks passed", said)
     assert writes(aws) == []
     stats = json.loads(said[said.index("CUSTOM STATS") :].split("RUN: ", 1)[1])
     assert re.fullmatch("[0-9a-f]{16}", stats["mlinfra_plan_id"])
