@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fitting import fitting, nothing_fits
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import subnet_ref, zones_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT, SLOTS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer, Rejected
@@ -117,6 +118,9 @@ def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
     types = {name: GPU_TYPES[name] for name in pool.instance_types if name in GPU_TYPES}
     wish = capacity_wish(pool, subnets)
     found, rejected = offers(wish, seen.market, types)
+    found, out = fitting(found, pool, intent.scope, seen, seen.types, public_address(pool, intent.stack.network))
+    if out and not found:
+        raise nothing_fits(pool, out)
     there = alive(pool.name, seen).values()
     if pool.together and there:
         zones = {one.state["zone"] for one in there}

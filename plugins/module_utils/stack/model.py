@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope, Stack
 
 
@@ -90,6 +91,7 @@ class ImageFacts:
     root_device: str = "/dev/xvda"
     root_gib: int = 0
     architecture: str = "x86_64"
+    devices: tuple[str, ...] = ()  # of all its volumes
 
 
 @dataclass
@@ -103,6 +105,7 @@ class Observed:
     zones: tuple[str, ...] = ()  # available zones, read only when a subnet has to find one
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
+    types: dict[str, TypeFacts] = field(default_factory=dict)  # what these types are, by name
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])

@@ -13,6 +13,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading as capacity
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import type_facts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network
@@ -45,6 +46,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
     seen = Observed(reader.account_id, reader.partition, reader.scope.region)
     if known is not None:
         seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.market)
+        seen.types = known.types
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
     _leave_other_vpcs(seen, reader.stack.network)
@@ -102,6 +104,8 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     markets = {market for pool in launching for market in pool.market}
     if set(types) - set(seen.market.zones):
         calls.append(lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets)))
+    if set(types) - set(seen.types):
+        calls.append(lambda: setattr(seen, "types", type_facts.read(reader.client("ec2"), types)))
     reader.together(*calls)
 
 
