@@ -91,7 +91,8 @@ def nothing_fits(pool: Pool, out: Iterable[Rejected]) -> StackError:
     out = list(out)
     said = list(dict.fromkeys(f"{' '.join(filter(None, one[:3]))}: {one.reason}" for one in out))
     more = f"; and {len(said) - _TOLD} more" if len(said) > _TOLD else ""
-    word = next((word for word in ("efa", "interfaces") if getattr(pool, word) not in (False, 1)), "placement")
+    grouped = all("placement group" in one.reason for one in out) or not explicit(pool)
+    word = "placement" if grouped else "efa" if pool.efa else "interfaces"
     hint = f"Allow other types, or leave out {word}"
     if any(one.reason.endswith(_PUBLIC) for one in out):
         hint = "Set network.private: true with a nat and a way in over a bastion or a VPN, or " + hint[0].lower() + hint[1:]
