@@ -114,7 +114,7 @@ class Instance(Ec2Kind):
                 "image_id": image.id,
                 "zone": offers[0].zone,
                 "market": offers[0].market,
-                "instance_store_gib": instance_store_gib(offers[0].instance_type, seen.types),
+                "instance_store_gib": instance_store_gib(offers[0].instance_type, seen.type_facts),
                 "http_tokens": "required",
                 "hop_limit": HOP_LIMIT,
             }
@@ -128,7 +128,7 @@ class Instance(Ec2Kind):
                 "public_address": placing.public_address(pool, intent.stack.network),
                 "key": placing.key_name(intent),
                 "profile": placing.profile(intent),
-                "types": seen.types,
+                "types": seen.type_facts,
                 "placement_group": fitting.group_ref(pool, intent.scope),
             }
             wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent), make, path=f"pools.{pool.name}"))

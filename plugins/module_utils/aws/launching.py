@@ -175,7 +175,7 @@ class Launching:
         self.act.made.add("instance")
         change.id = instance_id
         change.after = {**(change.after or {}), "instance_type": offer.instance_type, "zone": offer.zone, "market": offer.market}
-        change.after["instance_store_gib"] = instance_store_gib(offer.instance_type, self.act.seen.types)
+        change.after["instance_store_gib"] = instance_store_gib(offer.instance_type, self.act.seen.type_facts)
         self.act.ids[Ref("instance", change.name)] = instance_id
         self.launched[instance_id] = (change, offer, batch)
 

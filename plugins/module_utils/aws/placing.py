@@ -118,7 +118,7 @@ def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
     types = {name: GPU_TYPES[name] for name in pool.instance_types if name in GPU_TYPES}
     wish = capacity_wish(pool, subnets)
     found, rejected = offers(wish, seen.market, types)
-    found, out = fitting(found, pool, intent.scope, seen, seen.types, public_address(pool, intent.stack.network))
+    found, out = fitting(found, pool, intent.scope, seen, seen.type_facts, public_address(pool, intent.stack.network))
     if out and not found:
         raise nothing_fits(pool, out)
     there = alive(pool.name, seen).values()

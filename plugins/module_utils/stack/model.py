@@ -105,7 +105,7 @@ class Observed:
     zones: tuple[str, ...] = ()  # available zones, read only when a subnet has to find one
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
-    types: dict[str, TypeFacts] = field(default_factory=dict)  # what these types are, by name
+    type_facts: dict[str, TypeFacts] = field(default_factory=dict)  # of types that are launched, by name
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])

@@ -46,7 +46,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
     seen = Observed(reader.account_id, reader.partition, reader.scope.region)
     if known is not None:
         seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.market)
-        seen.types = known.types
+        seen.type_facts = known.type_facts
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
     _leave_other_vpcs(seen, reader.stack.network)
@@ -104,8 +104,8 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     markets = {market for pool in launching for market in pool.market}
     if set(types) - set(seen.market.zones):
         calls.append(lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets)))
-    if set(types) - set(seen.types):
-        calls.append(lambda: setattr(seen, "types", type_facts.read(reader.client("ec2"), types)))
+    if set(types) - set(seen.type_facts):
+        calls.append(lambda: seen.type_facts.update(type_facts.read(reader.client("ec2"), types)))
     reader.together(*calls)
 
 

@@ -53,7 +53,7 @@ def test_the_group_of_a_pool():
 
 def _seen(*instances, group_zones=()):
     group = Found("placement_group", "vision-dev-train", "vision-dev-train", owned=True, facts={"zones": list(group_zones)})
-    return Observed("1", "aws", "us-east-1", {"placement_group": [group], "instance": list(instances)}, types=TYPES)
+    return Observed("1", "aws", "us-east-1", {"placement_group": [group], "instance": list(instances)}, type_facts=TYPES)
 
 
 def _instance(zone, group="vision-dev-train", **facts):

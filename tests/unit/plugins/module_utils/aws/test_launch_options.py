@@ -31,7 +31,7 @@ def _seen() -> Observed:
     seen.found["key_pair"] = [Found("key_pair", "k", "k", existing=True)]
     seen.images = {"train": ImageFacts("ami-1", root_gib=8)}
     seen.market = Market({"p4d.24xlarge": ("us-east-1a",)}, {})
-    seen.types = {"p4d.24xlarge": type_facts.of(INSTANCE_TYPES["p4d.24xlarge"])}
+    seen.type_facts = {"p4d.24xlarge": type_facts.of(INSTANCE_TYPES["p4d.24xlarge"])}
     return seen
 
 
