@@ -127,8 +127,9 @@ options:
       placement:
         description:
           - With V(cluster) all instances are in one placement group, close to each other in one zone, and are launched all or none.
-          - The group is called C(<stack>-<environment>-<pool>) and goes with O(state=absent). With O(prune) it goes when the pool does
-            not want it any more and no instance is left in it. Types that cannot be in such a group are no offers.
+          - The group is called C(<stack>-<environment>-<pool>). It goes when no pool wants it and no instance is left in it, which
+            is looked for while any pool has a group, with O(prune) and with O(state=absent).
+          - Types that cannot be in such a group are no offers.
         type: str
         choices: [none, cluster]
         default: none

@@ -152,8 +152,12 @@ def test_a_cluster_is_made_lived_in_and_removed(lab, go):
     assert all("outdated: placement group vision-dev-train, now none" in reason for _name, _action, reason in lines(told, "instance"))
     assert not told["changed"]
     go(pool(count=0), prune=True, max_delete=2)
-    assert lines(go(pool(count=0), prune=True, max_delete=1), "placement_group") == [(GROUP, "delete", "not declared any more")]
+    assert lines(go(pool(count=0), prune=True), "placement_group") == [(GROUP, "delete", "not declared any more")]
     assert groups(lab) == {}
+    # beside a pool that has one it needs no asking
+    go(pool(count=0, placement="cluster"), pool(name="other", count=0, placement="cluster"))
+    go(pool(count=0), pool(name="other", count=0, placement="cluster"))
+    assert list(groups(lab)) == ["vision-dev-other"]
 
 
 def test_absent_removes_the_group_after_its_instances(lab, go):
@@ -318,3 +322,14 @@ def test_the_plan_id_hangs_on_the_wish_and_not_on_what_types_have(lab, go):
     ]
     assert len(set(plans)) == 4
     assert lab.run(**QUIET, pools=[pool(placement="cluster")], expect_plan=plans[2])["changed"]
+
+
+def test_spot_goes_into_the_group_with_its_volumes_and_adapters(lab, go):
+    wish = pool(instance_types=["p4d.24xlarge"], market=["spot"], efa=True, placement="cluster", volumes=[{"gib": 50, "keep": True}])
+    go(wish, network=PRIVATE)
+    hosts = running(lab)
+    assert len(hosts) == 2 and {raw["InstanceLifecycle"] for raw in hosts} == {"spot"}
+    for raw in hosts:
+        assert raw["Placement"]["GroupName"] == GROUP and len(laid(raw)) == 4 and laid(raw)[3] == (3, 1, "efa-only")
+        assert volumes(lab, raw)["/dev/sdf"]["Encrypted"]
+    assert not go(wish, network=PRIVATE)["changed"]

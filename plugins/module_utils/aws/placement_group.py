@@ -23,13 +23,15 @@ class PlacementGroup(Ec2Kind):
     name = "placement_group"
     section = "pools"
     immutable = ("strategy",)
+    transient = True  # costs nothing and holds nothing
 
     def observe(self, reader: Reader) -> list[Found]:
         """One request where it reads at all, two with ``prune``; and one for each group that is referred to, for the zone it is in."""
         pools = reader.stack.pools or ()
         existing = {pool.existing_placement_group: pool for pool in pools if pool.existing_placement_group}
         wanted = sorted({name for name in (group_name(pool, reader.scope) for pool in pools) if name})
-        filters = [[{"Name": "group-name", "Values": wanted}]] if wanted else []
+        names = sorted({*wanted, *(f"{reader.scope.prefix}-{pool.name}" for pool in pools)})  # also those that a pool no longer wants
+        filters = [[{"Name": "group-name", "Values": names}]] if wanted else []
         if reader.complete:
             filters.append(reader.filters())
         ec2 = reader.client("ec2")
@@ -38,7 +40,8 @@ class PlacementGroup(Ec2Kind):
         for name, pool in existing.items():
             _check_existing(name, listed.get(name), pool.name, reader.scope.region)
         zones = dict(zip(existing, reader.together(*[lambda name=name: _zones(reader, name) for name in existing])))
-        return [self._found(reader, raw, name in existing, zones.get(name, [])) for name, raw in listed.items()]
+        found = [self._found(reader, raw, name in existing, zones.get(name, [])) for name, raw in listed.items()]
+        return [one for one in found if one.name in wanted or claims(one.tags, reader.scope, self.name)]
 
     def _found(self, reader: Reader, raw: dict[str, Any], existing: bool, zones: list[str]) -> Found:
         tags = to_dict(raw.get("Tags"))
@@ -60,6 +63,10 @@ class PlacementGroup(Ec2Kind):
             if found.owned and found.name not in wishes and inhabitants(found.name, seen):
                 wishes[found.name] = Wish(self.name, found.name, {}, {}, {"pool": None}, path="pools")
         return list(wishes.values())
+
+    def surplus(self, found: Found, intent: Intent) -> bool:
+        """``placement`` is the declaration of a group: none that is left over has to be asked for."""
+        return True
 
     def note(self, found: Found, wish: Wish, seen: Observed) -> str:
         if wish.make.get("pool") is not None:

@@ -82,15 +82,15 @@ def test_the_group_comes_before_its_instances_and_goes_after_them():
 
 
 @pytest.mark.parametrize(
-    ("lived_in", "prune", "limit", "action"),
-    [(True, True, 0, "keep"), (True, False, 0, "keep"), (False, False, 0, "keep"), (False, True, 0, "blocked"), (False, True, 1, "delete")],
+    ("lived_in", "prune", "action"),
+    [(True, True, "keep"), (True, False, "keep"), (False, False, "delete"), (False, True, "delete")],
 )
-def test_a_group_that_no_pool_wants(lived_in, prune, limit, action):
+def test_a_group_that_no_pool_wants(lived_in, prune, action):
     seen = _inhabited()
     if not lived_in:
         seen.of("instance")[0].facts["placement_group"] = ""
     plain = dataclasses.replace(POOL, placement="none", count=1)
-    (line,) = (one for one in _changes(seen, plain, prune=prune, max_delete=limit) if one.kind == "placement_group")
+    (line,) = (one for one in _changes(seen, plain, prune=prune) if one.kind == "placement_group")
     assert line.action == action
     assert ("stays while train-0 is in it" in line.reason) is lived_in
 
