@@ -11,7 +11,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.interfaces import Interface, cards_of, layout, specifications
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import type_facts
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import NetworkCard, TypeFacts
 
 FACTS = {name: type_facts.of(raw) for name, raw in INSTANCE_TYPES.items()}
 
@@ -51,6 +51,11 @@ def test_plain_ones_go_where_there_are_fewest():
 def test_a_type_that_does_not_describe_its_cards_has_one():
     assert layout(TypeFacts("x.y", interfaces_maximum=2), False, 2) == (Interface(0, 0), Interface(0, 1))
     assert layout(TypeFacts("x.y", interfaces_maximum=2), False, 3) is None
+
+
+def test_a_card_takes_no_more_than_it_has_room_for():
+    uneven = TypeFacts("x.y", interfaces_maximum=9, network_cards=(NetworkCard(0, 1, False), NetworkCard(1, 3, False)))
+    assert [one.card for one in layout(uneven, False, 4)] == [0, 1, 1, 1] and layout(uneven, False, 5) is None
 
 
 @pytest.mark.parametrize("efa", [False, True])
