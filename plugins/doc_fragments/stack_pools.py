@@ -82,6 +82,79 @@ options:
           kms_key:
             description: KMS key that encrypts the volume. Left out, the account's default key does.
             type: str
+      volumes:
+        description:
+          - Volumes beside the root one, each of them encrypted. They carry the tags of the instance.
+          - They are made at launch. What instances that run already have is compared by device, and told as C(outdated).
+        type: list
+        elements: dict
+        version_added: 0.4.0
+        suboptions:
+          device:
+            description:
+              - Name that EC2 knows the volume by, V(/dev/sdb) to V(/dev/sdz). On Nitro instances it shows as an NVMe disk.
+              - Left out, the first free one from V(/dev/sdf) to V(/dev/sdp).
+            type: str
+          gib:
+            description: Size in GiB. Needed without O(pools[].volumes[].snapshot), whose size it otherwise has.
+            type: int
+          type:
+            description: Type of the volume.
+            type: str
+            choices: [gp3, io2]
+            default: gp3
+          iops:
+            description:
+              - IOPS. For V(gp3) 3000 to 80000 and at most 500 for each GiB; left out, EC2 gives 3000.
+              - For V(io2) 100 to 256000 and at most 1000 for each GiB; it has to be given.
+            type: int
+          throughput:
+            description: MiB/s of a gp3 volume, 125 to 2000 and at most a quarter of its IOPS. Left out, EC2 gives 125.
+            type: int
+          kms_key:
+            description: KMS key that encrypts the volume. Left out, the account's default key does.
+            type: str
+          snapshot:
+            description: Id of the snapshot that the volume begins with.
+            type: str
+          keep:
+            description:
+              - Whether the volume stays when its instance ends, also with O(state=absent). The plan names the volumes that will stay.
+              - It is then nobody's. It keeps the tags of its launch and costs what it costs until somebody deletes it, and no later
+                instance gets it. Make a snapshot of it for that.
+            type: bool
+            default: false
+      placement:
+        description:
+          - With V(cluster) all instances are in one placement group, close to each other in one zone, and are launched all or none.
+          - The group is called C(<stack>-<environment>-<pool>). It goes when no pool wants it and no instance is left in it, which
+            is looked for while any pool has a group, with O(prune) and with O(state=absent).
+          - Types that cannot be in such a group are no offers.
+        type: str
+        choices: [none, cluster]
+        default: none
+        version_added: 0.4.0
+      existing_placement_group:
+        description: Name of a placement group that is there, for O(pools[].placement=cluster). It is read and checked, never written.
+        type: str
+        version_added: 0.4.0
+      efa:
+        description:
+          - Whether instances get Elastic Fabric Adapters, one on each network card and as many as the type takes. Types without EFA are
+            no offers.
+          - The hosts' security group then allows all traffic to and from itself. Existing groups have to do so themselves.
+          - Instances with more than one interface get no public address, so that such pools need a private network.
+          - EFA works within one zone only. O(pools[].placement=cluster) is what such a pool usually wants too.
+        type: bool
+        default: false
+        version_added: 0.4.0
+      interfaces:
+        description:
+          - Network interfaces with an address of their own, over the type's network cards. Types that take fewer are no offers.
+          - Instances with more than one get no public address, so that such pools need a private network.
+        type: int
+        default: 1
+        version_added: 0.4.0
       market:
         description:
           - Ways to pay, in the order in which they are tried. A launch that fails for want of capacity goes on through zones, then

@@ -75,7 +75,9 @@ def _parameter(reader: Reader, image: Image, path: str) -> str:
 def _facts(raw: dict[str, Any]) -> ImageFacts:
     root = raw.get("RootDeviceName") or "/dev/xvda"
     sizes = [one.get("Ebs", {}).get("VolumeSize", 0) for one in raw.get("BlockDeviceMappings", []) if one.get("DeviceName") == root]
-    return ImageFacts(raw["ImageId"], raw.get("Name", ""), root, int(sizes[0] or 0) if sizes else 0, raw.get("Architecture", "x86_64"))
+    devices = tuple(one["DeviceName"] for one in raw.get("BlockDeviceMappings", []) if "Ebs" in one)
+    gib = int(sizes[0] or 0) if sizes else 0
+    return ImageFacts(raw["ImageId"], raw.get("Name", ""), root, gib, raw.get("Architecture", "x86_64"), devices)
 
 
 def find_zones(reader: Reader) -> tuple[str, ...]:

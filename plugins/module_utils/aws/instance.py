@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fitting, launch, launch_drift, placing, volumes
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_slots import fleet_slots
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import Launching
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, token_of
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import groups_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import check_efa_groups, groups_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
     POOL,
     SLOT,
@@ -27,6 +27,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
     to_list,
     token_prefix,
 )
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import instance_store_gib
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
@@ -46,6 +47,7 @@ class Instance(Ec2Kind):
         "endpoint",
         "key_pair",
         "instance_profile",
+        "placement_group",
         "bucket",
         "repository",
     )
@@ -94,12 +96,16 @@ class Instance(Ec2Kind):
                 tags = self._tags(pool, intent)
                 if there[slot].facts.get("says_slot"):
                     tags[SLOT] = str(slot)
-                wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, {"pool": pool}, path=f"pools.{pool.name}"))
+                make = {"pool": pool, "group_name": fitting.group_name(pool, intent.scope)}
+                wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, make, path=f"pools.{pool.name}"))
         return wishes
 
     def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed) -> list[Wish]:
         choice = placing.choose(pool, intent, seen)
         image = seen.images[pool.name]
+        volumes.check_devices(pool, image)
+        if pool.efa:
+            check_efa_groups(pool, intent.stack.network, seen)
         wishes = []
         for slot in slots:
             offers = placing.for_slot(slot, choice, pool)
@@ -108,6 +114,7 @@ class Instance(Ec2Kind):
                 "image_id": image.id,
                 "zone": offers[0].zone,
                 "market": offers[0].market,
+                "instance_store_gib": instance_store_gib(offers[0].instance_type, seen.type_facts),
                 "http_tokens": "required",
                 "hop_limit": HOP_LIMIT,
             }
@@ -121,6 +128,8 @@ class Instance(Ec2Kind):
                 "public_address": placing.public_address(pool, intent.stack.network),
                 "key": placing.key_name(intent),
                 "profile": placing.profile(intent),
+                "types": seen.type_facts,
+                "placement_group": fitting.group_ref(pool, intent.scope),
             }
             wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent), make, path=f"pools.{pool.name}"))
         return wishes
@@ -132,7 +141,8 @@ class Instance(Ec2Kind):
 
     def note(self, found: Found, wish: Wish, seen: Observed) -> str:
         pool = wish.make["pool"]
-        said = [launch.outdated(found.state, pool, seen.images.get(pool.name))]
+        more = launch_drift.differences(found.facts, pool, wish.make.get("group_name"))
+        said = [launch.outdated(found.state, pool, seen.images.get(pool.name), more)]
         if found.facts["status"] in ("stopping", "stopped"):
             said.append(f"{found.facts['status']}: it counts as present and is not started")
         return "; ".join(one for one in said if one)
@@ -144,6 +154,9 @@ class Instance(Ec2Kind):
         if (pool is not None and not pool.termination_protection) or {found.facts["pool"], found.name} & set(intent.control.force):
             return ""
         return f"{found.id} has termination protection; name its pool in force: [{found.facts['pool']}] to end it all the same"
+
+    def leaves(self, found: Found) -> str:
+        return launch_drift.staying(found.facts)
 
     def examine(self, reader: Reader, found: Found) -> None:
         answer = reader.client("ec2").describe_instance_attribute(InstanceId=found.id, Attribute="disableApiTermination")
@@ -209,6 +222,7 @@ def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Ma
         "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]
         + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if _part(one.get("Attachment", {}))],
     }
+    facts.update(launch_drift.facts_of(raw))
     name = f"{pool}-{slot}" if slot is not None else raw["InstanceId"]
     if status in ENDED:
         facts["ended"], owned = owned, False  # counts as gone; its id keeps a slot's next token from being the same

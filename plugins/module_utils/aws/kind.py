@@ -104,6 +104,10 @@ class Kind:
         """Why a resource must not be deleted, or nothing. Pure; relies on what ``examine`` found."""
         return ""
 
+    def leaves(self, found: Found) -> str:
+        """What stays behind when it is deleted, or nothing. Pure."""
+        return ""
+
     def examine(self, reader: Reader, found: Found) -> None:
         """Read what ``guard`` needs to know about a resource that is to be deleted, into its facts."""
 

@@ -13,9 +13,12 @@ import json
 from collections.abc import Iterable
 from typing import Any, Callable, Optional
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import interfaces, volumes
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fitting import explicit
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import slots_text
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, specification, token_prefix
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, ImageFacts, Ref, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Access, Pool, Scope
 
@@ -38,22 +41,14 @@ def request(batch: list[Change], offer: Offer, least: int, ids: Callable[[Ref], 
     wish = batch[0].wish
     make, pool = wish.make, wish.make["pool"]
     slots = [change.wish.make["slot"] for change in batch]
-    interface: dict[str, Any] = {
-        "DeviceIndex": 0,
-        "SubnetId": resolve(make["subnets"][offer.zone], ids),
-        "Groups": resolve(make["groups"], ids),
-        "DeleteOnTermination": True,
-    }
-    if make["public_address"] is not None:
-        interface["AssociatePublicIpAddress"] = make["public_address"]
     tags = {**wish.tags, SLOTS: slots_text(slots)}
     params: dict[str, Any] = {
         "ImageId": wish.state["image_id"],
         "InstanceType": offer.instance_type,
         "MinCount": least,
         "MaxCount": len(batch),
-        "NetworkInterfaces": [interface],
-        "BlockDeviceMappings": [{"DeviceName": make["image"].root_device, "Ebs": _disk(pool)}],
+        "NetworkInterfaces": _interfaces(make, pool, offer, ids),
+        "BlockDeviceMappings": volumes.mappings(pool, make["image"]),
         "MetadataOptions": {
             "HttpTokens": "required",
             "HttpPutResponseHopLimit": wish.state["hop_limit"],
@@ -63,6 +58,8 @@ def request(batch: list[Change], offer: Offer, least: int, ids: Callable[[Ref], 
         + [specification(kind, {**tags, "mlinfra:kind": kind.replace("-", "_")}) for kind in ("volume", "network-interface")],
     }
     params.update(_paid(offer, pool))
+    if make.get("placement_group") is not None:
+        params["Placement"] = {"GroupName": resolve(make["placement_group"], ids)}
     if pool.termination_protection:
         params["DisableApiTermination"] = True
     if make["key"] is not None:
@@ -90,13 +87,12 @@ def _paid(offer: Offer, pool: Pool) -> dict[str, Any]:
     return params
 
 
-def _disk(pool: Pool) -> dict[str, Any]:
-    disk = pool.disk
-    ebs: dict[str, Any] = {"VolumeSize": disk.gib, "VolumeType": disk.type, "Encrypted": True, "DeleteOnTermination": True}
-    for key, value in (("Iops", disk.iops), ("Throughput", disk.throughput), ("KmsKeyId", disk.kms_key)):
-        if value is not None:
-            ebs[key] = value
-    return ebs
+def _interfaces(make: dict[str, Any], pool: Pool, offer: Offer, ids: Callable[[Ref], Optional[str]]) -> list[dict[str, Any]]:
+    """Those that the offered type gets: an offer that takes fewer was none."""
+    facts = make.get("types", {}).get(offer.instance_type) or TypeFacts(offer.instance_type)
+    laid = interfaces.layout(facts, pool.efa, pool.interfaces) or (interfaces.Interface(0, 0),)
+    subnet, groups = resolve(make["subnets"][offer.zone], ids), resolve(make["groups"], ids)
+    return interfaces.specifications(laid, subnet, groups, make["public_address"], explicit(pool))
 
 
 def token(scope: Scope, account_id: str, pool: str, slots: list[int], ended: Iterable[str], params: dict[str, Any]) -> str:
@@ -119,7 +115,7 @@ def access_tags(access: Access, pool: Pool) -> dict[str, str]:
     return tags
 
 
-def outdated(found: dict[str, Any], pool: Pool, image: Optional[ImageFacts]) -> str:
+def outdated(found: dict[str, Any], pool: Pool, image: Optional[ImageFacts], more: Iterable[str] = ()) -> str:
     """What an instance has that a new one of its pool would not have, or nothing. Information: nothing is replaced for it."""
     differences = []
     if found["instance_type"] not in pool.instance_types:
@@ -129,4 +125,5 @@ def outdated(found: dict[str, Any], pool: Pool, image: Optional[ImageFacts]) -> 
         differences.append(f"image_id {found['image_id']}, now {wanted}")
     if pool.zones and found["zone"] not in pool.zones:
         differences.append(f"zone {found['zone']}, now {' or '.join(pool.zones)}")
+    differences += more
     return f"outdated: {'; '.join(differences)}" if differences else ""

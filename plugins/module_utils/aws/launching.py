@@ -19,6 +19,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.spot import Refu
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import STOP, decided
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import instance_store_gib
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Ref
 
 #: Refused for a day after the launch's instances ended, of which they are listed for an hour: so many of these may have to be passed.
@@ -174,6 +175,7 @@ class Launching:
         self.act.made.add("instance")
         change.id = instance_id
         change.after = {**(change.after or {}), "instance_type": offer.instance_type, "zone": offer.zone, "market": offer.market}
+        change.after["instance_store_gib"] = instance_store_gib(offer.instance_type, self.act.seen.type_facts)
         self.act.ids[Ref("instance", change.name)] = instance_id
         self.launched[instance_id] = (change, offer, batch)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fitting import fitting, nothing_fits
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import blocks, subnet_name, subnet_ref, zones_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT, SLOTS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_addresses, limits_vcpu
@@ -120,6 +121,9 @@ def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
     types = {name: GPU_TYPES[name] for name in pool.instance_types if name in GPU_TYPES}
     wish = capacity_wish(pool, subnets)
     found, rejected = offers(wish, seen.market, types)
+    found, out = fitting(found, pool, intent.scope, seen, seen.type_facts, public_address(pool, intent.stack.network))
+    if out and not found:
+        raise nothing_fits(pool, out)
     there = alive(pool.name, seen).values()
     if pool.together and there:
         zones = {one.state["zone"] for one in there}
@@ -138,7 +142,7 @@ def need(pool: Pool, seen: Observed, found: Iterable[Offer], count: int) -> Need
     """What a launch of ``count`` instances needs of the account, by any of these offers."""
     there = len([slot for slot in alive(pool.name, seen) if slot < pool.count])
     least = min(count, max(0, pool.least - there))
-    return Need(pool.name, count, least, pool.together, tuple(found), getattr(pool, "interfaces", 1))
+    return Need(pool.name, count, least, pool.together, tuple(found), pool.interfaces)
 
 
 def within(asked: Need, limits: Limits, addresses: Mapping[str, Optional[int]]) -> list[Offer]:

@@ -38,6 +38,8 @@ TABLE = (
     Row(r"ec2:.*", r"InvalidNatGatewayID\.NotFound|NatGatewayNotFound", "", ("nat_gateway",), 60),
     Row(r"ec2:.*", r"InvalidInstanceID\.NotFound", "", ("instance",), 60),
     Row(r"ec2:CreateFleet", r"InvalidLaunchTemplate(Id|Name)\.NotFound(Exception)?", "", ("launch_template",), 60),
+    Row(r"ec2:.*", r"InvalidPlacementGroup\.Unknown", "", ("placement_group",), 60),
+    Row(r"ec2:DeletePlacementGroup", r"InvalidPlacementGroup\.InUse", "", ("instance",), 300, True),
     Row(r"iam:(PutRolePolicy|AttachRolePolicy|AddRoleToInstanceProfile)", r"NoSuchEntity", "", ("role", "instance_profile"), 60),
     Row(r"s3:.*", r"NoSuchBucket", "", ("bucket",), 60),
     Row(r"s3:PutBucketPolicy", r"MalformedPolicy", r"(?i)principal", ("role",), 60),

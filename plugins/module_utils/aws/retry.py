@@ -32,6 +32,8 @@ NAMED = frozenset(
         "AttachInternetGateway",
         "CreateRoute",
         "AuthorizeSecurityGroupIngress",
+        "AuthorizeSecurityGroupEgress",
+        "CreatePlacementGroup",
         "AddRoleToInstanceProfile",
     )
 )

@@ -11,16 +11,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import check_same_vpc
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import claims, owner_tags, specification, to_dict
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC, missing_reference, reference_filters
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Ref, Wish
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool, Reference
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool, Reference, Stack
 
 HOSTS, BASTION, ENDPOINTS = "hosts", "bastion", "endpoints"
 _DESCRIPTIONS = {HOSTS: "ML hosts", BASTION: "The way in to the ML hosts", ENDPOINTS: "Interface endpoints of AWS services"}
 _SELF = "self"
+_TO_SELF = f"all {_SELF}"
 
 
 class SecurityGroup(Ec2Kind):
@@ -41,7 +43,7 @@ class SecurityGroup(Ec2Kind):
         for raw in reader.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=reader.filters()):
             tags = to_dict(raw.get("Tags"))
             owned = claims(tags, reader.scope, self.name) and raw["GroupName"].startswith(f"{reader.scope.prefix}-")
-            found.append(_found(raw, tags.get("mlinfra:name", raw["GroupId"]), owned))
+            found.append(_found(raw, tags.get("mlinfra:name", raw["GroupId"]), owned, efa=wants_efa(reader.stack)))
         return found
 
     def _existing(self, reader: Reader, reference: Reference) -> list[Found]:
@@ -50,7 +52,8 @@ class SecurityGroup(Ec2Kind):
         if missing or not listed:
             lost = Reference(ids=tuple(sorted(missing))) if missing else reference
             raise missing_reference("network.existing.security_groups", lost, 0, "security group", reader.scope.region)
-        return [_found(raw, raw["GroupId"], owned=False, existing=True) for raw in sorted(listed, key=lambda raw: raw["GroupId"])]
+        efa = wants_efa(reader.stack)
+        return [_found(raw, raw["GroupId"], owned=False, existing=True, efa=efa) for raw in sorted(listed, key=lambda raw: raw["GroupId"])]
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         network = intent.stack.network
@@ -65,9 +68,10 @@ class SecurityGroup(Ec2Kind):
     def _wish(self, intent: Intent, name: str, rules: dict[str, str]) -> Wish:
         text = label(intent.scope, name)
         tags = owner_tags(intent.scope, self.name, name, text)
-        return Wish(
-            self.name, name, {"vpc": VPC, "ingress": sorted(rules)}, tags, {"group_name": text, "descriptions": rules}, path="network"
-        )
+        state: dict[str, Any] = {"vpc": VPC, "ingress": sorted(rules)}
+        if name == HOSTS and wants_efa(intent.stack):
+            state["efa"] = True
+        return Wish(self.name, name, state, tags, {"group_name": text, "descriptions": rules}, path="network")
 
     def create(self, act: Any, change: Change) -> str:
         wish = change.wish
@@ -81,6 +85,8 @@ class SecurityGroup(Ec2Kind):
         )
         act.made.add(self.name)
         self._allow(act, answer["GroupId"], wish, wish.state["ingress"])
+        if wish.state.get("efa"):
+            self._allow_out(act, answer["GroupId"])
         return answer["GroupId"]
 
     @staticmethod
@@ -90,6 +96,12 @@ class SecurityGroup(Ec2Kind):
             permissions = [_permission(rule, group_id, descriptions.get(rule, "")) for rule in rules]
             act.call("ec2", "authorize_security_group_ingress", GroupId=group_id, IpPermissions=permissions)
 
+    @staticmethod
+    def _allow_out(act: Any, group_id: str) -> None:
+        """What EFA needs beside the rule that lets all traffic out: that one names addresses, and adapters talk without any."""
+        rule = _permission(_TO_SELF, group_id, "EFA among the hosts")
+        act.call("ec2", "authorize_security_group_egress", GroupId=group_id, IpPermissions=[rule])
+
     def update(self, act: Any, change: Change) -> None:
         if "ingress" in change.fields:
             there, wanted = change.found.state["ingress"], change.wish.state["ingress"]
@@ -97,14 +109,36 @@ class SecurityGroup(Ec2Kind):
             surplus = [_permission(rule, change.id, "") for rule in there if rule not in wanted]
             if surplus:
                 act.call("ec2", "revoke_security_group_ingress", GroupId=change.id, IpPermissions=surplus)
+        if "efa" in change.fields:
+            self._allow_out(act, change.id)
         self.retag(act, change)
 
     def delete(self, act: Any, change: Change) -> None:
         act.call("ec2", "delete_security_group", GroupId=change.id)
 
 
-def _found(raw: dict[str, Any], name: str, owned: bool, existing: bool = False) -> Found:
-    state = {"vpc": raw.get("VpcId"), "ingress": rules_of(raw.get("IpPermissions", []), raw["GroupId"])}
+def wants_efa(stack: Stack) -> bool:
+    return any(pool.efa for pool in stack.pools or ())
+
+
+def check_efa_groups(pool: Pool, network: Network, seen: Observed) -> None:
+    """:raises StackError: none of the groups referred to lets EFA through: adapters would be there and reach nobody."""
+    groups = [found for found in seen.of("security_group") if found.existing]
+    if network.existing is None or any(found.state.get("efa") for found in groups):
+        return
+    names = ", ".join(found.id for found in groups)
+    raise StackError(
+        f"pools.{pool.name}.efa is true: EFA needs a security group that allows all traffic to and from itself, and {names} does not",
+        "Add a rule for all protocols from the group itself to its incoming rules, and one to itself to its outgoing rules",
+        path=f"pools.{pool.name}.efa",
+    )
+
+
+def _found(raw: dict[str, Any], name: str, owned: bool, existing: bool = False, efa: bool = False) -> Found:
+    state: dict[str, Any] = {"vpc": raw.get("VpcId"), "ingress": rules_of(raw.get("IpPermissions", []), raw["GroupId"])}
+    if efa and (existing or name == HOSTS):  # only then, so that nobody else is shown a word that means nothing to them
+        out = _TO_SELF in rules_of(raw.get("IpPermissionsEgress", []), raw["GroupId"])
+        state["efa"] = out and (not existing or _TO_SELF in state["ingress"])  # what comes into a group of ours is in its ingress
     return Found("security_group", name, raw["GroupId"], state, to_dict(raw.get("Tags")), owned, existing, {"group_name": raw["GroupName"]})
 
 

@@ -22,6 +22,7 @@ _ALREADY = (
     "RepositoryAlreadyExistsException",
     "InvalidGroup.Duplicate",
     "InvalidSubnet.Conflict",
+    "InvalidPlacementGroup.Duplicate",
 )
 _GONE = (
     "NoSuchEntity",
@@ -40,6 +41,7 @@ _GONE = (
     "InvalidInstanceID.NotFound",
     "InvalidLaunchTemplateId.NotFound",
     "InvalidLaunchTemplateName.NotFoundException",
+    "InvalidPlacementGroup.Unknown",
 )
 
 

@@ -134,6 +134,22 @@ _POOL: Spec = {
             "kms_key": {"type": "str", "no_log": False},
         },
     },
+    "volumes": _list(
+        {
+            "device": {"type": "str"},
+            "gib": {"type": "int"},
+            "type": {"type": "str", "choices": ["gp3", "io2"], "default": "gp3"},
+            "iops": {"type": "int"},
+            "throughput": {"type": "int"},
+            "kms_key": {"type": "str", "no_log": False},
+            "snapshot": {"type": "str"},
+            "keep": {"type": "bool", "default": False},
+        }
+    ),
+    "placement": {"type": "str", "choices": ["none", "cluster"], "default": "none"},
+    "existing_placement_group": {"type": "str"},
+    "efa": {"type": "bool", "default": False},
+    "interfaces": {"type": "int", "default": 1},
     "market": {**_list(), "choices": list(MARKETS), "default": ["on_demand"]},
     "max_hourly_usd": {"type": "float"},
     "min": {"type": "int"},

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import match
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import checks
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import check_launch, check_volumes, checks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_network import zone_names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import Problems, closest, listed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Disk, GpuWish, Image, Pool, Scope
@@ -21,12 +21,7 @@ _PARAMETER = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")  # AWS Systems M
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _OWNER_ALIASES = ("self", "amazon", "aws-marketplace", "aws-backup-vault")  # Amazon EC2 API reference, DescribeImages, Owner
 _USER_DATA = 16 * 1024  # bytes before base64 (Amazon EC2 user guide, instance user data)
-# Amazon EC2 API reference, EbsBlockDevice (2026): sizes in GiB, IOPS, MiB/s.
-_GIB = {"gp3": 65536, "gp2": 16384}
-_IOPS = (3000, 80000)
-_THROUGHPUT = (125, 2000)
-_IOPS_PER_GIB = 500  # Amazon EBS user guide, General Purpose SSD volumes; so is the next one
-_IOPS_PER_MIBPS = 4
+_GIB = {"gp3": check_volumes.LARGEST, "gp2": 16384}  # Amazon EC2 API reference, EbsBlockDevice (2026)
 
 
 def pools(section: Any | None, scope: Scope, problems: Problems) -> tuple[Pool, ...] | None:
@@ -74,6 +69,8 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
         image=_image(section["image"] or {}, f"{path}.image", problems),
         gpu=gpu,
         disk=_disk(section["disk"], f"{path}.disk", scope, problems),
+        volumes=check_volumes.volumes(section["volumes"], f"{path}.volumes", scope, problems),
+        **check_launch.launch(section, path, problems),
         market=_markets(section, path, problems),
         max_hourly_usd=_most(section["max_hourly_usd"], f"{path}.max_hourly_usd", problems),
         min=_min(section, path, problems),
@@ -190,20 +187,7 @@ def _disk(section: Mapping[str, Any] | None, path: str, scope: Scope, problems: 
     gib, kind, iops, throughput = section["gib"], section["type"] or "gp3", section["iops"], section["throughput"]
     checks.least(gib, 1, f"{path}.gib", problems, f"Give a size in GiB; {kind} goes to {_GIB[kind]}", largest=_GIB[kind])
     if kind == "gp3":
-        checks.least(iops, _IOPS[0], f"{path}.iops", problems, "Leave it out for 3000", largest=_IOPS[1])
-        checks.least(throughput, _THROUGHPUT[0], f"{path}.throughput", problems, "Leave it out for 125 MiB/s", largest=_THROUGHPUT[1])
-        # The 3000 that come with every volume are exempt from the ratio to its size.
-        if iops is not None and gib is not None and not problems.at(path) and iops > max(_IOPS[0], gib * _IOPS_PER_GIB):
-            hint = f"Use at most {max(_IOPS[0], gib * _IOPS_PER_GIB)}, or {-(-iops // _IOPS_PER_GIB)} GiB or more"
-            problems.add(f"{path}.iops", iops, f"a gp3 volume has up to {_IOPS_PER_GIB} IOPS per GiB, and this one has {gib} GiB", hint)
-        if throughput is not None and not problems.at(path) and throughput * _IOPS_PER_MIBPS > (iops or _IOPS[0]):
-            hint = f"Set iops to {throughput * _IOPS_PER_MIBPS} or more"
-            problems.add(
-                f"{path}.throughput",
-                throughput,
-                f"a gp3 volume moves up to 0.25 MiB/s per IOPS, and this one has {iops or _IOPS[0]} IOPS",
-                hint,
-            )
+        check_volumes.gp3(gib, iops, throughput, path, problems)
     else:
         checks.unwanted(
             section, ("iops", "throughput"), path, problems, f"only gp3 takes it, and this is {kind}", "Use type: gp3, or remove it"

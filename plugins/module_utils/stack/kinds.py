@@ -12,6 +12,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.key_pair import 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launch_template import LaunchTemplate
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.nat import ElasticIp, NatGateway
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placement_group import PlacementGroup
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.repository import Repository
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import InstanceProfile, Role
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.route_table import RouteTable
@@ -34,6 +35,7 @@ KINDS: tuple[Kind, ...] = (
     Role(),
     InstanceProfile(),
     LaunchTemplate(),
+    PlacementGroup(),
     Instance(),
 )
 BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Limits
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope, Stack
 
 
@@ -91,6 +92,7 @@ class ImageFacts:
     root_device: str = "/dev/xvda"
     root_gib: int = 0
     architecture: str = "x86_64"
+    devices: tuple[str, ...] = ()  # of all its volumes
 
 
 @dataclass
@@ -105,6 +107,7 @@ class Observed:
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
     limits: Limits = Limits()  # of the account, for what is to be launched
+    type_facts: dict[str, TypeFacts] = field(default_factory=dict)  # of types that are launched, by name
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])

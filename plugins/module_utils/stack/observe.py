@@ -5,19 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Optional
+from typing import Callable, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_zones
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_reading
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading as capacity
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool
 
 _EXISTING_NETWORK = ("vpc", "subnet", "security_group")  # what a reference leads to
 
@@ -48,6 +50,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
     if known is not None:
         seen = Observed(known.account_id, known.partition, known.region, dict(known.found), known.zones, known.images, known.market)
         seen.limits = known.limits
+        seen.type_facts = known.type_facts
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
     _leave_other_vpcs(seen, reader.stack.network)
@@ -106,12 +109,28 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     if set(types) - set(seen.market.zones):
         calls.append(lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets)))
     if {pool.name for pool in launching} - seen.limits.pools:
-        asked = preflight.asked(launching, intent, seen)
-        reader.clients.prepare(asked.services)
-        calls.append(
-            lambda: setattr(seen, "limits", limits_reading.read(reader.client, asked, reader.scope.region, preflight.role_arn(seen)))
-        )
+        calls.append(_limits(reader, seen, launching))
     reader.together(*calls)
+
+
+def _limits(reader: Reader, seen: Observed, launching: list[Pool]) -> Callable[[], None]:
+    """The call that reads what bounds these launches, and with it what their types can do."""
+    asked = preflight.asked(launching, reader.intent, seen)
+    reader.clients.prepare(asked.services)
+
+    def read() -> None:
+        seen.limits = limits_reading.read(reader.client, asked, reader.scope.region, preflight.role_arn(seen))
+        if not isinstance(seen.limits.types, Unknown):
+            seen.type_facts.update(seen.limits.types)
+            return
+        for pool in launching:
+            wanted = next((word for word in ("efa", "placement", "interfaces") if getattr(pool, word) not in (False, "none", 1)), None)
+            if wanted:
+                path, why = f"pools.{pool.name}.{wanted}", seen.limits.types.why
+                text = f"{path} is {getattr(pool, wanted)}, and which types have that is not known: {why}"
+                raise StackError(text, f"Leave {wanted} out, or mend that", path=path)
+
+    return read
 
 
 def _doomed(kind: Kind, intent: Intent, seen: Observed) -> list[Found]:

@@ -18,7 +18,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Stack
 
 #: Kinds whose names AWS keeps unique, so that somebody else's resource of that name is in the way.
-_UNIQUE = ("key_pair", "bucket", "repository", "role", "instance_profile")
+_UNIQUE = ("key_pair", "bucket", "repository", "role", "instance_profile", "placement_group")
 _PLAN_ID = 16  # hexadecimal digits
 
 
@@ -111,6 +111,7 @@ def _unwished(kind: Kind, found: Found, intent: Intent) -> Change:
     elif not intent.prune and not kind.surplus(found, intent):
         change.action, change.reason, change.after = "keep", "not declared; prune would remove it", change.before
         return change
+    change.reason = "; ".join(filter(None, (change.reason, kind.leaves(found))))
     refused = kind.guard(found, intent)
     if refused:
         change.action, change.reason = "blocked", refused

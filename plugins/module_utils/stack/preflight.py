@@ -45,13 +45,13 @@ def asked(pools: Iterable[Pool], intent: Intent, seen: Observed) -> Asked:
 def keys_of(pool: Pool) -> list[tuple[str, str]]:
     """(where the declaration names it, key) of each disk that has a key of its own."""
     disks = [(f"pools.{pool.name}.disk.kms_key", pool.disk)]
-    disks += [(f"pools.{pool.name}.volumes[{index}].kms_key", disk) for index, disk in enumerate(getattr(pool, "volumes", ()))]
+    disks += [(f"pools.{pool.name}.volumes[{index}].kms_key", disk) for index, disk in enumerate(pool.volumes)]
     return [(path, disk.kms_key) for path, disk in disks if disk.kms_key is not None]
 
 
 def gp3_of(pool: Pool) -> int:
     """GiB of gp3 that one instance gets."""
-    return sum(disk.gib or 0 for disk in (pool.disk, *getattr(pool, "volumes", ())) if disk.type == "gp3")
+    return sum(disk.gib or 0 for disk in (pool.disk, *pool.volumes) if disk.type == "gp3")
 
 
 def role_arn(seen: Observed) -> str:
@@ -104,7 +104,7 @@ def _wants(pool: Pool, need: Need, choice: placing.Choice, intent: Intent, seen:
     told = [limits_types.spot_role(need, limits.spot_role)] if spot else []
     for path, key in keys_of(pool):
         told += limits_keys.lines(pool.name, path, key, limits.keys.get(key), seen.region, role_arn(seen), spot)
-    if getattr(pool, "efa", False):
+    if pool.efa:
         told.append(limits_types.efa(need, limits))
     return told + _way_out(pool, need, choice, intent, seen, limits)
 

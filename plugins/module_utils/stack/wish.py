@@ -164,6 +164,20 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """A volume beside the root one. Without ``gib`` it is as large as ``snapshot``. ``keep``: it stays when the instance ends."""
+
+    device: str  # chosen by check_volumes.py where the declaration names none
+    gib: int | None = None
+    type: str = "gp3"  # gp3 | io2
+    iops: int | None = None
+    throughput: int | None = None  # MiB/s
+    kms_key: str | None = None
+    snapshot: str | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True)
 class Pool:
     """``instance_types`` is never empty: document.py resolves a GPU wish into it, cheapest first."""
 
@@ -173,6 +187,11 @@ class Pool:
     image: Image
     gpu: GpuWish | None = None
     disk: Disk = field(default_factory=Disk)
+    volumes: tuple[Volume, ...] = ()
+    placement: str = "none"  # none | cluster: all in one placement group, and so in one zone
+    existing_placement_group: str | None = None
+    efa: bool = False
+    interfaces: int = 1  # with an address each
     market: tuple[str, ...] = ("on_demand",)  # in the order in which they are tried
     max_hourly_usd: float | None = None  # of one instance
     min: int | None = None  # instances that do for a start; None: all of count
@@ -188,7 +207,7 @@ class Pool:
     @property
     def together(self) -> bool:
         """Whether all instances have to be in one zone."""
-        return not self.spread
+        return not self.spread or self.placement == "cluster"
 
     @property
     def least(self) -> int:
