@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, lease, placing, power, terms
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_slots import fleet_slots
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import Launching
@@ -48,6 +48,9 @@ class Instance(Ec2Kind):
         "instance_profile",
         "bucket",
         "repository",
+        "schedule_role",
+        "lease",
+        "schedule",
     )
 
     def observe(self, reader: Reader) -> list[Found]:
@@ -76,7 +79,7 @@ class Instance(Ec2Kind):
         wishes = []
         for pool in intent.stack.pools or ():
             wishes.extend(self._present(pool, intent, seen))
-            slots = placing.missing(pool, seen)
+            slots = terms.to_fill(pool, seen)
             if slots:
                 wishes.extend(self._new(pool, slots, intent, seen))
         return wishes
@@ -90,8 +93,8 @@ class Instance(Ec2Kind):
         there = placing.alive(pool.name, seen)
         for slot in sorted(there):
             if slot < pool.count:
-                state = {"http_tokens": "required", "hop_limit": HOP_LIMIT}
-                tags = self._tags(pool, intent)
+                state = {"http_tokens": "required", "hop_limit": HOP_LIMIT, **terms.state(pool), **power.state(pool)}
+                tags = {**self._tags(pool, intent), **terms.tags(pool, slot, seen)}
                 if there[slot].facts.get("says_slot"):
                     tags[SLOT] = str(slot)
                 wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, {"pool": pool}, path=f"pools.{pool.name}"))
@@ -110,7 +113,9 @@ class Instance(Ec2Kind):
                 "market": offers[0].market,
                 "http_tokens": "required",
                 "hop_limit": HOP_LIMIT,
+                **terms.launch_state(pool, slot, seen),
             }
+            tags = {**self._tags(pool, intent), **terms.tags(pool, slot, seen), **terms.launch_tags(pool)}
             make = {
                 "pool": pool,
                 "slot": slot,
@@ -122,8 +127,14 @@ class Instance(Ec2Kind):
                 "key": placing.key_name(intent),
                 "profile": placing.profile(intent),
             }
-            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent), make, path=f"pools.{pool.name}"))
+            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, make, path=f"pools.{pool.name}"))
         return wishes
+
+    def aside(self, intent: Intent, seen: Observed) -> list[Change]:
+        return [line for pool in intent.stack.pools or () for line in terms.left_empty(pool, seen)]
+
+    def refused(self, change: Change, intent: Intent, seen: Observed) -> str:
+        return power.refused(change, seen)
 
     def surplus(self, found: Found, intent: Intent) -> bool:
         """``count`` is the declaration of a pool's size: no ``prune`` is needed to shrink it."""
@@ -133,8 +144,9 @@ class Instance(Ec2Kind):
     def note(self, found: Found, wish: Wish, seen: Observed) -> str:
         pool = wish.make["pool"]
         said = [launch.outdated(found.state, pool, seen.images.get(pool.name))]
-        if found.facts["status"] in ("stopping", "stopped"):
+        if found.facts["status"] in ("stopping", "stopped") and pool.power == "unmanaged":
             said.append(f"{found.facts['status']}: it counts as present and is not started")
+        said.append(terms.note(found, pool))
         return "; ".join(one for one in said if one)
 
     def guard(self, found: Found, intent: Intent) -> str:
@@ -151,19 +163,26 @@ class Instance(Ec2Kind):
 
     def create_all(self, act: Any, changes: list[Change]) -> None:
         """Launch all slots of all pools, and return when every instance runs."""
-        Launching(act, changes).run()
+        launching = Launching(act, changes)
+        try:
+            launching.run()
+        finally:
+            lease.release(act, launching.batches)
 
     def update(self, act: Any, change: Change) -> None:
-        if change.fields:
+        if {"http_tokens", "hop_limit"} & set(change.fields):
             act.call(
                 "ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT
             )
+        lease.update(act, change)
         if change.tags:
             parts = change.found.facts["parts"]
             act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))
             shared = {key: value for key, value in change.tags.items() if key != "mlinfra:kind"}
             if shared and parts:
                 act.call("ec2", "create_tags", Resources=parts, Tags=to_list(shared))
+        if "power" in change.fields:
+            power.switch(act, change)
 
     def delete_all(self, act: Any, changes: list[Change]) -> None:
         """End them with one request, and return when they are gone: what they use cannot be removed before."""
@@ -198,6 +217,8 @@ def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Ma
         "zone": raw["Placement"]["AvailabilityZone"],
         "http_tokens": options.get("HttpTokens", "required"),
         "hop_limit": options.get("HttpPutResponseHopLimit", HOP_LIMIT),
+        **power.found_state(status),
+        **terms.found_state(tags, options.get("InstanceMetadataTags")),
     }
     facts = {
         "pool": pool,
@@ -205,6 +226,7 @@ def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Ma
         "slots": slots or [one for one in [slot] if one is not None],
         "status": status,
         "says_slot": FLEET in tags,
+        "spot": raw.get("InstanceLifecycle") == "spot",
         "private_ip": raw.get("PrivateIpAddress"),
         "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]
         + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if _part(one.get("Attachment", {}))],

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope, Stack
 
 
@@ -103,6 +105,8 @@ class Observed:
     zones: tuple[str, ...] = ()  # available zones, read only when a subnet has to find one
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
+    type_facts: dict[str, TypeFacts] = field(default_factory=dict)  # of types that an instance may change from and to
+    now: int = field(default_factory=lambda: int(time.time()))  # when it was read (epoch): leases begin then
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])
