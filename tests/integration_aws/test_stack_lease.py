@@ -170,7 +170,10 @@ def test_a_lease_for_instances_that_have_none_is_not_enforced_and_the_plan_says_
 def test_a_lease_that_is_taken_away_leaves_nothing(lab, go):
     first, _second = go({"expire": "3h", "idle": "1h", "on_idle": "terminate"})["outputs"]["pools"]["train"]["instance_ids"]
     told = go()
-    assert line(told, "train-0")["before"].keys() == {"expires", "idle"} and line(told, "train-0")["after"] == {"expires": None, "idle": None}
+    assert line(told, "train-0")["before"].keys() == {"expires", "idle"} and line(told, "train-0")["after"] == {
+        "expires": None,
+        "idle": None,
+    }
     assert line(told, "train", "lease")["action"] == "delete"
     assert not {"mlinfra:expires", "mlinfra:idle", "mlinfra:enforce"} & tags(lab, first).keys()
     assert lab.client("ssm").get_parameters_by_path(Path="/mlinfra/vision/dev/leases")["Parameters"] == []

@@ -63,7 +63,9 @@ def test_no_capacity_to_start_is_said_with_the_instance(lab, go):
     (first, _second) = go(power="running")["outputs"]["pools"]["train"]["instance_ids"]
     lab.client("ec2").stop_instances(InstanceIds=[first])
     lab.aws.fault(service="ec2", action="StartInstances", code="InsufficientInstanceCapacity", message="none", times=0)
-    with pytest.raises(StackError, match=f"train-0 .{first}, t3.large in us-east-1a. cannot be started.*slot is then filled where") as caught:
+    with pytest.raises(
+        StackError, match=f"train-0 .{first}, t3.large in us-east-1a. cannot be started.*slot is then filled where"
+    ) as caught:
         go(power="running")
     assert caught.value.details["path"] == "pools.train.power" and caught.value.code == "InsufficientInstanceCapacity"
 

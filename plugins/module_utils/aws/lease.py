@@ -61,7 +61,14 @@ class Lease(Kind):
         text = _text(change.wish.state)
         about = f"When the leases of pool {change.name} began"
         act.call(
-            "ssm", "put_parameter", Name=name, Value=text, Type="String", Description=about, Tags=to_list(change.wish.make["tags"]), **_tier(text)
+            "ssm",
+            "put_parameter",
+            Name=name,
+            Value=text,
+            Type="String",
+            Description=about,
+            Tags=to_list(change.wish.make["tags"]),
+            **_tier(text),
         )
         act.handed[Ref(self.name, change.name)] = change
         return name

@@ -106,7 +106,9 @@ def left_empty(pool: Pool, seen: Observed) -> list[Change]:
         if slot in filled:
             continue
         if over(pool, slot, seen):
-            reason = f"its lease ended at {moment(ends(pool, slot, seen) or 0)}: it is launched again when pools.{pool.name}.lease.renew changes"
+            reason = (
+                f"its lease ended at {moment(ends(pool, slot, seen) or 0)}: it is launched again when pools.{pool.name}.lease.renew changes"
+            )
         else:
             reason = f"pools.{pool.name}.power is stopped: it is launched when power is running or unmanaged"
         lines.append(Change("instance", f"{pool.name}-{slot}", "pending", reason))

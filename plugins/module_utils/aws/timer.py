@@ -16,7 +16,7 @@ from typing import Optional
 
 LIMIT = 16 * 1024  # bytes before base64 (Amazon EC2 user guide, instance user data)
 
-_HOST = r'''
+_HOST = r"""
 import datetime, os, subprocess, sys, time, urllib.error, urllib.request
 BUSY = "/run/mlinfra-lease-busy"  # uptime when the host was last seen busy; gone after a reboot, as it should be
 OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -74,7 +74,7 @@ if why:
     print("mlinfra: this host powers itself off: " + why)
     sys.stdout.flush()
     subprocess.run(["systemctl", "poweroff"], check=True)
-'''
+"""
 
 # platform-python is what RHEL 8 has instead of python3.
 _BOOTHOOK = """#!/bin/sh

@@ -74,7 +74,10 @@ def _possible(lease: Lease, section: Mapping[str, Any], path: str, problems: Pro
     markets = checks.present(section["market"])
     if lease.expire is not None and lease.enforce == "host" and section["power"] == "stopped":
         problems.add(
-            f"{path}.enforce", "host", "a host that is stopped (power: stopped) cannot end itself", "Use enforce: scheduler, or remove expire"
+            f"{path}.enforce",
+            "host",
+            "a host that is stopped (power: stopped) cannot end itself",
+            "Use enforce: scheduler, or remove expire",
         )
     if lease.idle is not None and section["power"] == "running" and lease.on_idle == "stop":
         problems.add(f"{path}.on_idle", "stop", "power: running would start it again", "Use power: unmanaged, or on_idle: terminate")
@@ -97,9 +100,7 @@ def _possible(lease: Lease, section: Mapping[str, Any], path: str, problems: Pro
         )
 
 
-def _shown_to_the_host(
-    lease: Lease, scope: Scope, section: Mapping[str, Any], path: str, types: Iterable[str], problems: Problems
-) -> None:
+def _shown_to_the_host(lease: Lease, scope: Scope, section: Mapping[str, Any], path: str, types: Iterable[str], problems: Problems) -> None:
     """The host reads its lease from its tags: they have to be such that EC2 shows them there, and the timer has to fit into user data."""
     for where, tags in (("tags", scope.tags), (f"{path}.tags", section["tags"] or {})):
         for key in tags:
