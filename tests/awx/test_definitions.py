@@ -14,7 +14,9 @@ from scripts import tree
 
 PROJECT = tree.CHECKOUT / "examples" / "awx-project"
 DEFINED = {
-    key: value for name in ("base", "surveys", "templates", "workflow", "schedules") for key, value in tree.load(PROJECT / "awx" / f"{name}.yml").items()
+    key: value
+    for name in ("base", "surveys", "templates", "workflow", "schedules")
+    for key, value in tree.load(PROJECT / "awx" / f"{name}.yml").items()
 }
 MODULES = {
     "execution_environment": "mlinfra_execution_environments",

@@ -85,7 +85,7 @@ def test_the_wrong_account_ends_before_anything_else(lab, leased, play):
 
 @pytest.mark.parametrize("copied", [False, True])
 def test_tags_alone_end_nobodys_instance(lab, leased, copied):
-    """A stranger's instance with our tags, and with the very token of one of ours in a tag or as its own under another stack."""
+    """A stranger's instance with our tags, and with a token that looks like ours at its beginning."""
     first, _second = leased()
     (ours,) = [raw for raw in lab.instances() if raw["InstanceId"] == first]
     theirs = lab.client("ec2").run_instances(
@@ -150,7 +150,7 @@ def test_what_may_not_be_ended_is_said(lab, leased, play):
     assert code != 0 and f"1 of 1 instances could not be ended: {first}" in told["msg"] and "ec2:TerminateInstances" in told["msg"]
 
 
-def test_two_requests_when_nothing_has_expired(lab, leased):
+def test_one_request_when_nothing_has_expired(lab, leased):
     leased()
     lab.calls()
     assert set(look(lab).values()) == {"its lease is not over"}

@@ -60,16 +60,8 @@ class Lease(Kind):
         name = change.wish.make["parameter"]
         text = _text(change.wish.state)
         about = f"When the leases of pool {change.name} began"
-        act.call(
-            "ssm",
-            "put_parameter",
-            Name=name,
-            Value=text,
-            Type="String",
-            Description=about,
-            Tags=to_list(change.wish.make["tags"]),
-            **_tier(text),
-        )
+        tags = to_list(change.wish.make["tags"])
+        act.call("ssm", "put_parameter", Name=name, Value=text, Type="String", Description=about, Tags=tags, **_tier(text))
         act.handed[Ref(self.name, change.name)] = change
         return name
 
@@ -114,7 +106,10 @@ def _delete(act: Any, name: str) -> None:
 
 
 def release(act: Any, batches: Iterable[Any]) -> None:
-    """Take out of the records what EC2 certainly did not launch: its lease has not begun. What has no answer stays, and is asked for again."""
+    """Take out of the records what EC2 certainly did not launch: its lease has not begun.
+
+    What has no answer stays, and is asked for again.
+    """
     for batch in batches:
         empty = [change for change in batch.open if change.id is None]
         slots = [change.wish.make["slot"] for change in empty]

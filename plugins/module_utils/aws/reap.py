@@ -41,7 +41,7 @@ class Leased(NamedTuple):
 
 
 def find(ec2: Any, account_id: str, region: str, stack: Optional[str], environment: Optional[str], now: int) -> list[Leased]:
-    """All instances that have an end and have not ended, in the order of their ids; only of one stack or environment where that is given."""
+    """All instances that have an end and have not ended, in the order of their ids; of one stack or environment where that is given."""
     filters = [{"Name": "tag-key", "Values": [EXPIRES]}]
     filters += [{"Name": f"tag:{key}", "Values": [value]} for key, value in ((STACK, stack), (ENVIRONMENT, environment)) if value]
     pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
@@ -87,7 +87,7 @@ def _protected(ec2: Any, instance_id: str) -> bool:
 
 
 def terminate(ec2: Any, leased: Iterable[Leased]) -> list[Leased]:
-    """End those without a reason, each by a request of its own: one that cannot be ended keeps no other. What failed has its reason then."""
+    """End those without a reason, each by a request of its own: one that cannot be ended keeps no other. What stays gets a reason."""
     done = []
     for one in leased:
         if not one.reason:

@@ -53,7 +53,7 @@ def lease(section: Mapping[str, Any], path: str, scope: Scope, types: Iterable[s
             _shown_to_the_host(found, scope, section, path, types, problems)
     if len(found.renew) > _RENEW:
         problems.add(f"{here}.renew", found.renew, f"up to {_RENEW} characters are kept", "Use a date or a number")
-    if found.renew and given["expire"] is None:
+    if found.renew and given["expire"] is None and given["idle"] is not None:
         problems.add(f"{here}.renew", found.renew, "only a lease that expires can be renewed", "Remove it, or add expire")
     return found
 
@@ -73,17 +73,14 @@ def _possible(lease: Lease, section: Mapping[str, Any], path: str, problems: Pro
     """What an instance can do when it shuts itself down: one thing, and not everything."""
     markets = checks.present(section["market"])
     if lease.expire is not None and lease.enforce == "host" and section["power"] == "stopped":
-        problems.add(
-            f"{path}.enforce",
-            "host",
-            "a host that is stopped (power: stopped) cannot end itself",
-            "Use enforce: scheduler, or remove expire",
-        )
+        hint = "Use enforce: scheduler, or remove expire"
+        problems.add(f"{path}.enforce", "host", "a host that is stopped (power: stopped) cannot end itself", hint)
     if lease.idle is not None and section["power"] == "running" and lease.on_idle == "stop":
         problems.add(f"{path}.on_idle", "stop", "power: running would start it again", "Use power: unmanaged, or on_idle: terminate")
     if section["termination_protection"] and (lease.expire is not None or lease.on_idle == "terminate"):
-        hint = "Remove the protection or the lease"
-        problems.add(f"{path}", "with an end", "termination_protection is set, and EC2 would refuse to end the instance", hint)
+        what = "expire" if lease.expire is not None else "on_idle"
+        hint = "Remove the protection, or the end of the lease"
+        problems.add(f"{path}.{what}", section["lease"][what], "termination_protection is set, and a lease ends what it protects", hint)
     if lease.idle is None or lease.on_idle == "terminate":
         return
     value = "stop"
