@@ -170,7 +170,7 @@ options:
           idle:
             description:
               - How long a host may be idle before O(pools[].lease.on_idle). Idle is a host whose GPUs all do less than 5 % of what they
-                can; one without a working C(nvidia-smi), when its load is below a tenth of its CPUs.
+                can; one whose C(nvidia-smi) is not there or tells no such number (MIG), when its load is below a tenth of its CPUs.
               - A timer on the host measures it, which only instances have that were launched with a lease.
             type: str
           on_idle:

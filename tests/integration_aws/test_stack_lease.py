@@ -90,6 +90,22 @@ def test_a_launch_with_a_lease_carries_its_end_and_the_timer(lab, go):
     assert line(again, "train-0")["before"]["enforced"] == "host" and "ended by host" in line(again, "train-0")["reason"]
 
 
+def test_spot_launched_by_a_fleet_has_all_of_it(lab, go):
+    first, _second = go({"expire": "3h"}, market=["spot"])["outputs"]["pools"]["train"]["instance_ids"]
+    (raw,) = [raw for raw in lab.instances() if raw["InstanceId"] == first]
+    assert raw["InstanceLifecycle"] == "spot" and raw["MetadataOptions"]["InstanceMetadataTags"] == "enabled"
+    assert tags(lab, first)["mlinfra:timer"] == "terminate" and left(lab, first) > 2.9 * HOUR
+    assert "mlinfra-lease.timer" in base64.b64decode(attribute(lab, first, "userData")["UserData"]["Value"]).decode()
+    assert attribute(lab, first, "instanceInitiatedShutdownBehavior")["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+    assert not go({"expire": "3h"}, market=["spot"])["changed"]
+
+
+def test_spot_that_the_scheduler_ends(lab, go):
+    ids = go({"expire": "3h", "enforce": "scheduler"}, market=["spot"])["outputs"]["pools"]["train"]["instance_ids"]
+    assert sorted(json.loads(one["Target"]["Input"])["InstanceIds"][0] for one in schedules(lab)) == sorted(ids)
+    assert not go({"expire": "3h", "enforce": "scheduler"}, market=["spot"])["changed"]
+
+
 def test_the_same_plan_has_the_same_id_at_another_time(lab, go, clock):
     plan = go({"expire": "3h"}, check=True)["plan_id"]
     clock(600)

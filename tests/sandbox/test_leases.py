@@ -40,8 +40,8 @@ def launch(lab: Lab, behaviour: str, theirs: str, **tags: str) -> str:
 
 
 def test_hosts_end_themselves_and_only_when_it_is_time(lab: Lab):
-    short = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 75))
-    long = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 75))
+    short = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 120))
+    long = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 120))
     idle = launch(lab, "stop", IDLE_GPU, idle="60")
     lab.client("ec2").create_tags(Resources=[long], Tags=[{"Key": "mlinfra:expires", "Value": moment(int(time.time()) + 7200)}])
     assert lab.said(short, "sudo cat /root/theirs; systemctl is-active mlinfra-lease.timer").split() == ["their", "own", "active"]

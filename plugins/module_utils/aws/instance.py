@@ -90,11 +90,11 @@ class Instance(Ec2Kind):
 
     def _present(self, pool: Pool, intent: Intent, seen: Observed) -> list[Wish]:
         wishes = []
-        there = placing.alive(pool.name, seen)
+        there, ends = placing.alive(pool.name, seen), terms.ends(pool, seen)
         for slot in sorted(there):
             if slot < pool.count:
                 state = {"http_tokens": "required", "hop_limit": HOP_LIMIT, **terms.state(pool), **power.state(pool)}
-                tags = {**self._tags(pool, intent), **terms.tags(pool, slot, seen)}
+                tags = {**self._tags(pool, intent), **terms.tags(pool, ends.get(slot))}
                 if there[slot].facts.get("says_slot"):
                     tags[SLOT] = str(slot)
                 wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, {"pool": pool}, path=f"pools.{pool.name}"))
@@ -103,7 +103,7 @@ class Instance(Ec2Kind):
     def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed) -> list[Wish]:
         choice = placing.choose(pool, intent, seen)
         image = seen.images[pool.name]
-        wishes = []
+        wishes, ends = [], terms.ends(pool, seen)
         for slot in slots:
             offers = placing.for_slot(slot, choice, pool)
             state = {
@@ -113,9 +113,9 @@ class Instance(Ec2Kind):
                 "market": offers[0].market,
                 "http_tokens": "required",
                 "hop_limit": HOP_LIMIT,
-                **terms.launch_state(pool, slot, seen),
+                **terms.launch_state(pool, ends.get(slot)),
             }
-            tags = {**self._tags(pool, intent), **terms.tags(pool, slot, seen), **terms.launch_tags(pool)}
+            tags = {**self._tags(pool, intent), **terms.tags(pool, ends.get(slot)), **terms.launch_tags(pool)}
             make = {
                 "pool": pool,
                 "slot": slot,

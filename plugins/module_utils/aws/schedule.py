@@ -130,10 +130,11 @@ class Schedule(Kind):
         for pool in intent.stack.pools or ():
             if not terms.scheduled(pool):
                 continue
+            ends = terms.ends(pool, seen)
             for slot in sorted([*terms.alive(pool.name, seen), *terms.to_fill(pool, seen)]):
-                name, end = f"{pool.name}-{slot}", terms.ends(pool, slot, seen)
-                if slot < pool.count and end is not None:
-                    state = {"instance": Ref("instance", name), "expires": moment(end), "enabled": True}
+                if slot < pool.count and slot in ends:
+                    name = f"{pool.name}-{slot}"
+                    state = {"instance": Ref("instance", name), "expires": moment(ends[slot]), "enabled": True}
                     wishes.append(Wish(self.name, name, state, path=f"pools.{pool.name}.lease"))
         return wishes
 

@@ -81,44 +81,36 @@ def terms(pool: Pool, seen: Observed) -> dict[int, Term]:
     return after
 
 
-def ends(pool: Pool, slot: int, seen: Observed) -> Optional[int]:
-    """When the slot's lease ends once the plan is carried out (epoch)."""
-    term = terms(pool, seen).get(slot)
-    return term.began + pool.lease.expire if term is not None else None
-
-
-def over(pool: Pool, slot: int, seen: Observed) -> bool:
-    end = ends(pool, slot, seen)
-    return end is not None and end <= seen.now
+def ends(pool: Pool, seen: Observed) -> dict[int, int]:
+    """Slot → when its lease ends once the plan is carried out (epoch)."""
+    return {slot: term.began + pool.lease.expire for slot, term in terms(pool, seen).items()}
 
 
 def to_fill(pool: Pool, seen: Observed) -> list[int]:
     """The slots that this run launches: none of a pool that is to be stopped, and none whose lease is over."""
     if pool.power == "stopped":
         return []  # launched and stopped at once, a host would be paid for and cut short in the middle of its first boot
-    return [slot for slot in missing(pool, seen) if not over(pool, slot, seen)]
+    until = ends(pool, seen)
+    return [slot for slot in missing(pool, seen) if slot not in until or until[slot] > seen.now]
 
 
 def left_empty(pool: Pool, seen: Observed) -> list[Change]:
     """A line of the plan for each slot that stays empty, with the reason."""
-    filled, lines = set(to_fill(pool, seen)), []
+    filled, until, lines = set(to_fill(pool, seen)), ends(pool, seen), []
     for slot in missing(pool, seen):
         if slot in filled:
             continue
-        if over(pool, slot, seen):
-            reason = (
-                f"its lease ended at {moment(ends(pool, slot, seen) or 0)}: it is launched again when pools.{pool.name}.lease.renew changes"
-            )
+        if slot in until and until[slot] <= seen.now:
+            reason = f"its lease ended at {moment(until[slot])}: it is launched again when pools.{pool.name}.lease.renew changes"
         else:
             reason = f"pools.{pool.name}.power is stopped: it is launched when power is running or unmanaged"
         lines.append(Change("instance", f"{pool.name}-{slot}", "pending", reason))
     return lines
 
 
-def tags(pool: Pool, slot: int, seen: Observed) -> dict[str, str]:
-    """Of an instance, whenever it was launched."""
+def tags(pool: Pool, end: Optional[int]) -> dict[str, str]:
+    """Of an instance, whenever it was launched; ``end`` is one of ``ends``."""
     found = {}
-    end = ends(pool, slot, seen)
     if end is not None:
         found.update({EXPIRES: moment(end), ENFORCE: pool.lease.enforce})
     if pool.lease is not None and pool.lease.idle is not None:
@@ -131,11 +123,10 @@ def launch_tags(pool: Pool) -> dict[str, str]:
     return {TIMER: pool.lease.shutdown} if pool.lease is not None and pool.lease.on_host else {}
 
 
-def launch_state(pool: Pool, slot: int, seen: Observed) -> dict[str, Any]:
+def launch_state(pool: Pool, end: Optional[int]) -> dict[str, Any]:
     """What the plan shows of a new instance."""
     if pool.lease is None:
         return {}
-    end = ends(pool, slot, seen)
     shown: dict[str, Any] = {"expires": moment(end)} if end is not None else {}
     return {**shown, "enforced": pool.lease.enforce if end is not None else "host"}
 

@@ -87,6 +87,7 @@ cat > /etc/systemd/system/mlinfra-lease.service <<'MLINFRA'
 Description=End this host when its lease is over
 [Service]
 Type=oneshot
+TimeoutStartSec=120
 ExecStart=/bin/sh -c 'exec "$(command -v python3 || echo /usr/libexec/platform-python)" /usr/local/lib/mlinfra/lease.py'
 MLINFRA
 cat > /etc/systemd/system/mlinfra-lease.timer <<'MLINFRA'
