@@ -209,6 +209,63 @@ options:
         description: Whether EC2 refuses to terminate the instances. The collection then refuses too.
         type: bool
         default: false
+      power:
+        description:
+          - V(unmanaged) leaves instances running or stopped as they are. A stopped one counts as present.
+          - V(running) starts those that are stopped.
+          - V(stopped) stops those that run, and launches none while it says so. It is not possible with V(spot) in O(pools[].market).
+        type: str
+        choices: [running, stopped, unmanaged]
+        default: unmanaged
+        version_added: 0.4.0
+      data_loss:
+        description:
+          - Whether instances may be stopped although their type has disks of its own (instance store), whose data a stop loses.
+          - V(refused) blocks such a plan.
+        type: str
+        choices: [refused, accepted]
+        default: refused
+        version_added: 0.4.0
+      lease:
+        description:
+          - Until when instances may live. AWS and the hosts themselves see to it, with no controller.
+          - Tags that begin with C(mlinfra:) carry the moment. The plan says of each instance until when it lives and who ends it.
+        type: dict
+        version_added: 0.4.0
+        suboptions:
+          expire:
+            description:
+              - How long after its launch an instance is terminated, for example V(3d), V(12h) or V(90m).
+              - Its slot is not filled again until O(pools[].lease.renew) changes. An instance that replaces another one before that
+                lives for the rest of the lease.
+              - For instances that are there already it begins when it is declared.
+            type: str
+          idle:
+            description:
+              - How long a host may be idle before O(pools[].lease.on_idle). Idle is a host whose GPUs all do less than 5 % of what they
+                can; one whose C(nvidia-smi) is not there or tells no such number (MIG), when its load is below a tenth of its CPUs.
+              - A timer on the host measures it, which only instances have that were launched with a lease.
+            type: str
+          on_idle:
+            description:
+              - Whether an idle host is stopped, or terminated. A stopped one counts as present.
+              - V(stop) is not possible with spot, nor with O(pools[].lease.expire) and O(pools[].lease.enforce=host), since an instance
+                has one behaviour when it shuts itself down.
+            type: str
+            choices: [stop, terminate]
+            default: stop
+          renew:
+            description: Any text, for example a date. Another text than before begins the leases of the pool anew, from that run.
+            type: str
+          enforce:
+            description:
+              - Who terminates what has expired. V(host) is a timer on the host, put there by its user data, which looks every minute. It
+                works while the host runs.
+              - V(scheduler) is a schedule of EventBridge Scheduler for each instance, with a role that the stack makes. It works for
+                stopped instances too, and for those that were launched without a lease.
+            type: str
+            choices: [host, scheduler]
+            default: host
       tags:
         description: Tags for this pool's instances and volumes, beside those of the stack.
         type: dict

@@ -221,7 +221,8 @@ plan:
     action:
       description:
         - One of V(create), V(update), V(replace), V(delete), V(keep), V(foreign) and V(blocked).
-        - V(pending) is an instance that could not be had for want of capacity, in a pool that has its O(pools[].min).
+        - V(pending) is an instance that is declared and not made now, for want of capacity in a pool that has its O(pools[].min), because
+          its lease is over, or because its pool is to be stopped.
       type: str
       sample: create
     reason:

@@ -14,7 +14,9 @@ from scripts import tree
 
 PROJECT = tree.CHECKOUT / "examples" / "awx-project"
 DEFINED = {
-    key: value for name in ("base", "surveys", "templates", "workflow") for key, value in tree.load(PROJECT / "awx" / f"{name}.yml").items()
+    key: value
+    for name in ("base", "surveys", "templates", "workflow", "schedules")
+    for key, value in tree.load(PROJECT / "awx" / f"{name}.yml").items()
 }
 MODULES = {
     "execution_environment": "mlinfra_execution_environments",
@@ -24,6 +26,7 @@ MODULES = {
     "inventory_source": "mlinfra_inventory_sources",
     "job_template": "mlinfra_job_templates",
     "workflow_job_template": "mlinfra_workflows",
+    "schedule": "mlinfra_schedules",
 }
 QUESTIONS = [question for name, survey in DEFINED.items() if name.startswith("mlinfra_survey_") for question in survey]
 
@@ -62,6 +65,15 @@ def test_surveys_ask_for_variables_of_the_role():
         assert question["type"] in ("text", "multiplechoice")
         assert isinstance(question.get("default", ""), str), f"{question['variable']}: AWX keeps defaults as text"
         assert all(isinstance(choice, str) for choice in question.get("choices", []))
+
+
+def test_schedules_answer_all_that_their_templates_ask():
+    templates = {template["name"]: template for template in DEFINED["mlinfra_job_templates"]}
+    for schedule in DEFINED["mlinfra_schedules"]:
+        spec = templates[schedule["unified_job_template"]]["survey_spec"]["spec"]
+        asked = [question for named in re.findall(r"mlinfra_survey_\w+", spec) for question in DEFINED[named]]
+        assert {one["variable"] for one in asked if one["required"] and "default" not in one} <= set(schedule["extra_data"])
+        assert re.fullmatch(r"DTSTART:\d{8}T\d{6}Z RRULE:FREQ=\w+;INTERVAL=\d+", schedule["rrule"])
 
 
 def test_every_template_has_a_survey_that_exists():

@@ -16,7 +16,12 @@ from botocore.parsers import ResponseParserError
 from sandbox.aws.patches import NAMES
 from sandbox.aws.process import Emulator
 from sandbox.aws.seeds import DEBIAN, TAKEN_BUCKET
-from tests.sandbox import behaviours_fleets, behaviours_launch, behaviours_limits  # noqa: F401  each registers its behaviours
+from tests.sandbox import (  # each registers its behaviours
+    behaviours_fleets,  # noqa: F401
+    behaviours_launch,  # noqa: F401
+    behaviours_limits,  # noqa: F401
+    behaviours_schedules,  # noqa: F401
+)
 from tests.sandbox.behaviours import BEHAVIOURS, Account, behaviour, refusal
 
 AT_ONCE = {"pending": 0, "stopping": 0, "shutting_down": 0, "profile_propagation": 0}

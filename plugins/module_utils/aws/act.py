@@ -32,6 +32,7 @@ class Act:
         self.facts: dict[Ref, dict[str, Any]] = {}  # what creation told, for outputs
         self.search = Search()  # through the offers of all pools
         self.warnings: list[str] = []
+        self.handed: dict[Ref, Change] = {}  # changes of other kinds that launches carry out, or take back for what they could not have
 
     @property
     def intent(self) -> Intent:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fitting, launch, launch_drift, placing, volumes
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fitting, launch, launch_drift, lease, placing, power, terms, volumes
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_slots import fleet_slots
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import Launching
@@ -50,6 +50,9 @@ class Instance(Ec2Kind):
         "placement_group",
         "bucket",
         "repository",
+        "schedule_role",
+        "lease",
+        "schedule",
     )
 
     def observe(self, reader: Reader) -> list[Found]:
@@ -78,7 +81,7 @@ class Instance(Ec2Kind):
         wishes = []
         for pool in intent.stack.pools or ():
             wishes.extend(self._present(pool, intent, seen))
-            slots = placing.missing(pool, seen)
+            slots = terms.to_fill(pool, seen)
             if slots:
                 wishes.extend(self._new(pool, slots, intent, seen))
         return wishes
@@ -89,11 +92,11 @@ class Instance(Ec2Kind):
 
     def _present(self, pool: Pool, intent: Intent, seen: Observed) -> list[Wish]:
         wishes = []
-        there = placing.alive(pool.name, seen)
+        there, ends = placing.alive(pool.name, seen), terms.ends(pool, seen)
         for slot in sorted(there):
             if slot < pool.count:
-                state = {"http_tokens": "required", "hop_limit": HOP_LIMIT}
-                tags = self._tags(pool, intent)
+                state = {"http_tokens": "required", "hop_limit": HOP_LIMIT, **terms.state(pool), **power.state(pool)}
+                tags = {**self._tags(pool, intent), **terms.tags(pool, ends.get(slot))}
                 if there[slot].facts.get("says_slot"):
                     tags[SLOT] = str(slot)
                 make = {"pool": pool, "group_name": fitting.group_name(pool, intent.scope)}
@@ -101,12 +104,12 @@ class Instance(Ec2Kind):
         return wishes
 
     def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed) -> list[Wish]:
-        choice = placing.choose(pool, intent, seen)
+        choice = placing.choose(pool, intent, seen, len(slots))
         image = seen.images[pool.name]
         volumes.check_devices(pool, image)
         if pool.efa:
             check_efa_groups(pool, intent.stack.network, seen)
-        wishes = []
+        wishes, ends = [], terms.ends(pool, seen)
         for slot in slots:
             offers = placing.for_slot(slot, choice, pool)
             state = {
@@ -117,7 +120,9 @@ class Instance(Ec2Kind):
                 "instance_store_gib": instance_store_gib(offers[0].instance_type, seen.type_facts),
                 "http_tokens": "required",
                 "hop_limit": HOP_LIMIT,
+                **terms.launch_state(pool, ends.get(slot)),
             }
+            tags = {**self._tags(pool, intent), **terms.tags(pool, ends.get(slot)), **terms.launch_tags(pool)}
             make = {
                 "pool": pool,
                 "slot": slot,
@@ -131,8 +136,14 @@ class Instance(Ec2Kind):
                 "types": seen.type_facts,
                 "placement_group": fitting.group_ref(pool, intent.scope),
             }
-            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, self._tags(pool, intent), make, path=f"pools.{pool.name}"))
+            wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, make, path=f"pools.{pool.name}"))
         return wishes
+
+    def aside(self, intent: Intent, seen: Observed) -> list[Change]:
+        return [line for pool in intent.stack.pools or () for line in terms.left_empty(pool, seen)]
+
+    def refused(self, change: Change, intent: Intent, seen: Observed) -> str:
+        return power.refused(change, seen)
 
     def surplus(self, found: Found, intent: Intent) -> bool:
         """``count`` is the declaration of a pool's size: no ``prune`` is needed to shrink it."""
@@ -143,8 +154,9 @@ class Instance(Ec2Kind):
         pool = wish.make["pool"]
         more = launch_drift.differences(found.facts, pool, wish.make.get("group_name"))
         said = [launch.outdated(found.state, pool, seen.images.get(pool.name), more)]
-        if found.facts["status"] in ("stopping", "stopped"):
+        if found.facts["status"] in ("stopping", "stopped") and pool.power == "unmanaged":
             said.append(f"{found.facts['status']}: it counts as present and is not started")
+        said.append(terms.note(found, pool))
         return "; ".join(one for one in said if one)
 
     def guard(self, found: Found, intent: Intent) -> str:
@@ -164,19 +176,26 @@ class Instance(Ec2Kind):
 
     def create_all(self, act: Any, changes: list[Change]) -> None:
         """Launch all slots of all pools, and return when every instance runs."""
-        Launching(act, changes).run()
+        launching = Launching(act, changes)
+        try:
+            launching.run()
+        finally:
+            lease.release(act, launching.batches)
 
     def update(self, act: Any, change: Change) -> None:
-        if change.fields:
+        if {"http_tokens", "hop_limit"} & set(change.fields):
             act.call(
                 "ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT
             )
+        lease.update(act, change)
         if change.tags:
             parts = change.found.facts["parts"]
             act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))
             shared = {key: value for key, value in change.tags.items() if key != "mlinfra:kind"}
             if shared and parts:
                 act.call("ec2", "create_tags", Resources=parts, Tags=to_list(shared))
+        if "power" in change.fields:
+            power.switch(act, change)
 
     def delete_all(self, act: Any, changes: list[Change]) -> None:
         """End them with one request, and return when they are gone: what they use cannot be removed before."""
@@ -211,6 +230,8 @@ def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Ma
         "zone": raw["Placement"]["AvailabilityZone"],
         "http_tokens": options.get("HttpTokens", "required"),
         "hop_limit": options.get("HttpPutResponseHopLimit", HOP_LIMIT),
+        **power.found_state(status),
+        **terms.found_state(tags, options.get("InstanceMetadataTags")),
     }
     facts = {
         "pool": pool,
@@ -218,6 +239,7 @@ def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Ma
         "slots": slots or [one for one in [slot] if one is not None],
         "status": status,
         "says_slot": FLEET in tags,
+        "spot": raw.get("InstanceLifecycle") == "spot",
         "private_ip": raw.get("PrivateIpAddress"),
         "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]
         + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if _part(one.get("Attachment", {}))],

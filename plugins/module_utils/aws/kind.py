@@ -85,9 +85,21 @@ class Kind:
         """All resources of this kind that the declaration refers to or that claim to be the stack's."""
         raise NotImplementedError
 
+    def asked(self, intent: Intent) -> bool:
+        """Whether a given section has anything of this kind: what it has nothing of is not read. Pure."""
+        return True
+
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         """What the declaration wants of this kind. Pure."""
         raise NotImplementedError
+
+    def aside(self, intent: Intent, seen: Observed) -> list[Change]:
+        """Lines about what is declared and not made now. Pure."""
+        return []
+
+    def refused(self, change: Change, intent: Intent, seen: Observed) -> str:
+        """Why an update must not be carried out, or nothing. Pure."""
+        return ""
 
     def surplus(self, found: Found, intent: Intent) -> bool:
         """Whether an undeclared resource goes even without ``prune``. Pure."""

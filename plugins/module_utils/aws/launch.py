@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Callable, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import interfaces, volumes
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import interfaces, terms, volumes
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fitting import explicit
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import slots_text
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL, SLOTS, specification, token_prefix
@@ -68,6 +68,7 @@ def request(batch: list[Change], offer: Offer, least: int, ids: Callable[[Ref], 
         params["IamInstanceProfile"] = {"Name": resolve(make["profile"], ids)}
     if pool.user_data:
         params["UserData"] = pool.user_data
+    terms.into_request(params, pool)
     return params
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, schedule
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
@@ -151,6 +151,7 @@ class Launching:
         batch.open = batch.open[len(filled) :]
         if batch.open:
             batch.asked |= set(offers)
+        schedule.launched(self.act, [change for change, _instance in filled])
         # They have the tag with all slots of the launch by now; a run that ends here leaves the rest to the next one.
         self.act.reader.together(*[lambda change=change, id=id: self._say_slot(change, id) for change, (id, _offer) in filled])
 
@@ -170,6 +171,7 @@ class Launching:
             self.act.tell(change, private_ip=raw.get("PrivateIpAddress"))
             filled.append(change)
         batch.open = [change for change in batch.open if change not in filled]
+        schedule.launched(self.act, filled)
 
     def _filled(self, batch: Batch, change: Change, offer: Offer, instance_id: str) -> None:
         self.act.made.add("instance")
@@ -224,6 +226,7 @@ class Launching:
 
     def _free(self, change: Change, instance_id: str, batch: Batch) -> None:
         del self.launched[instance_id], self.act.ids[Ref("instance", change.name)]
+        schedule.ended(self.act, change)
         change.id = None
         batch.ended.add(instance_id)
         batch.open = sorted([*batch.open, change], key=lambda one: one.wish.make["slot"])

@@ -112,9 +112,10 @@ def _existing(seen: Observed) -> list[Place]:
     return [zones[zone] for zone in sorted(zones)]
 
 
-def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
+def choose(pool: Pool, intent: Intent, seen: Observed, count: int) -> Choice:
     """The pool's offers in the order in which it tries them: of types that it has already first, so that its hosts stay alike.
 
+    :param count: how many are to be launched.
     :raises StackError: there is none.
     """
     subnets = {place.zone: place.subnet for place in places(pool, intent, seen)}
@@ -133,7 +134,7 @@ def choose(pool: Pool, intent: Intent, seen: Observed) -> Choice:
     used = {one.state["instance_type"] for one in there}
     ordered = in_order(found, wish, by_price=pool.gpu is not None)
     found = sorted(ordered, key=lambda one: one.instance_type not in used)
-    asked = need(pool, seen, found, len(missing(pool, seen)))
+    asked = need(pool, seen, found, count)
     left = within(asked, seen.limits, free(subnets, intent, seen))
     return Choice(tuple(left or found), subnets, tuple(found))  # with none left, preflight refuses the plan, or EC2 is asked all the same
 

@@ -41,6 +41,7 @@ TABLE = (
     Row(r"ec2:.*", r"InvalidPlacementGroup\.Unknown", "", ("placement_group",), 60),
     Row(r"ec2:DeletePlacementGroup", r"InvalidPlacementGroup\.InUse", "", ("instance",), 300, True),
     Row(r"iam:(PutRolePolicy|AttachRolePolicy|AddRoleToInstanceProfile)", r"NoSuchEntity", "", ("role", "instance_profile"), 60),
+    Row(r"scheduler:(Create|Update)Schedule", r"ValidationException", r"(?i)execution role", ("schedule_role",), 90),
     Row(r"s3:.*", r"NoSuchBucket", "", ("bucket",), 60),
     Row(r"s3:PutBucketPolicy", r"MalformedPolicy", r"(?i)principal", ("role",), 60),
     Row(r"s3:.*", r"OperationAborted", "", ("bucket",), 60),

@@ -96,7 +96,7 @@ class Role(Kind):
             RoleName=name,
             Path=wish.make["path"],
             AssumeRolePolicyDocument=json.dumps(wish.state["trust"]),
-            Description=f"Hosts of the stack {act.scope.prefix}",
+            Description=wish.make.get("description", f"Hosts of the stack {act.scope.prefix}"),
             Tags=to_list(wish.tags),
             **({"PermissionsBoundary": boundary} if boundary else {}),
         )

@@ -161,6 +161,18 @@ _POOL: Spec = {
     "user_data": {"type": "str"},
     "user_data_file": {"type": "path"},
     "termination_protection": {"type": "bool", "default": False},
+    "power": {"type": "str", "choices": ["running", "stopped", "unmanaged"], "default": "unmanaged"},
+    "data_loss": {"type": "str", "choices": ["refused", "accepted"], "default": "refused"},
+    "lease": {
+        "type": "dict",
+        "options": {
+            "expire": {"type": "str"},
+            "idle": {"type": "str"},
+            "on_idle": {"type": "str", "choices": ["stop", "terminate"], "default": "stop"},
+            "renew": {"type": "str"},
+            "enforce": {"type": "str", "choices": ["host", "scheduler"], "default": "host"},
+        },
+    },
     "tags": {"type": "dict"},
 }
 

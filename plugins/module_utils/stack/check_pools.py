@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import match
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import check_launch, check_volumes, checks
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_lease import lease, power
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_network import zone_names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import Problems, closest, listed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Disk, GpuWish, Image, Pool, Scope
@@ -81,6 +82,9 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
         ssh_user=user or "admin",
         user_data=_user_data(section, path, problems),
         termination_protection=bool(section["termination_protection"]),
+        power=power(section, path, problems),
+        data_loss=section["data_loss"] or "refused",
+        lease=lease(section, path, scope, offering or checks.present(types), problems),
         tags=checks.tags(section["tags"], f"{path}.tags", problems),
     )
 

@@ -11,6 +11,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.account import C
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.act import Act
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, explain
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import unenforced
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import observe as observing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
@@ -70,6 +71,7 @@ class _Run:
     def result(self) -> dict[str, Any]:
         seen = observing.look_closer(self.reader, observing.observe(self.reader))
         changes = planning.plan(self.intent, seen)
+        self.warnings = unenforced(changes)
         self._approved(seen, changes)
         self._possible(seen, changes)
         if self.control.check_mode:

@@ -11,11 +11,13 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.key_pair import KeyPair
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launch_template import LaunchTemplate
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.lease import Lease
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.nat import ElasticIp, NatGateway
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placement_group import PlacementGroup
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.repository import Repository
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import InstanceProfile, Role
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.route_table import RouteTable
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.schedule import Schedule, ScheduleRole
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import SecurityGroup
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import Subnet
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import Vpc
@@ -36,6 +38,9 @@ KINDS: tuple[Kind, ...] = (
     InstanceProfile(),
     LaunchTemplate(),
     PlacementGroup(),
+    ScheduleRole(),
+    Lease(),
+    Schedule(),
     Instance(),
 )
 BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS}

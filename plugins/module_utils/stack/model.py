@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
@@ -107,7 +108,8 @@ class Observed:
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
     limits: Limits = Limits()  # of the account, for what is to be launched
-    type_facts: dict[str, TypeFacts] = field(default_factory=dict)  # of types that are launched, by name
+    type_facts: dict[str, TypeFacts] = field(default_factory=dict)  # of types that are launched, or that an instance changes from and to
+    now: int = field(default_factory=lambda: int(time.time()))  # when it was read (epoch): leases begin then
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])

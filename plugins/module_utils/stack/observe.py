@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Callable, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import placing
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import lease, power, terms
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_zones
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
@@ -31,7 +31,7 @@ def relevant(kind: Kind, intent: Intent, everything: bool) -> bool:
         return True
     if kind.section == "network" and stack.network is not None and stack.network.existing is not None and not intent.prune:
         return kind.name in _EXISTING_NETWORK
-    return getattr(stack, kind.section) is not None
+    return getattr(stack, kind.section) is not None and kind.asked(intent)
 
 
 def services(intent: Intent, everything: bool = False) -> list[str]:
@@ -54,6 +54,7 @@ def observe(reader: Reader, only: Optional[Iterable[str]] = None, known: Optiona
     seen.found.update({kind.name: found for kind, found in zip(kinds, results)})
     _disown_strays(seen)
     _leave_other_vpcs(seen, reader.stack.network)
+    terms.join(seen)
     return seen
 
 
@@ -84,6 +85,7 @@ def look_closer(reader: Reader, seen: Observed) -> Observed:
     :raises StackError: an image or a zone is not there.
     """
     intent = reader.intent
+    lease.follow_up(reader, seen)
     if not intent.absent:
         _for_creations(reader, seen)
     doomed = [(kind, found) for kind in KINDS for found in _doomed(kind, intent, seen)]
@@ -94,7 +96,7 @@ def look_closer(reader: Reader, seen: Observed) -> Observed:
 def _for_creations(reader: Reader, seen: Observed) -> None:
     intent = reader.intent
     pools = intent.stack.pools or ()
-    launching = [pool for pool in pools if placing.missing(pool, seen)]
+    launching = [pool for pool in pools if terms.to_fill(pool, seen)]
     shown = [pool for pool in pools if pool.count] if intent.control.check_mode else launching
     if any(pool.image.ssm for pool in shown):
         reader.clients.prepare(["ssm"])
@@ -111,6 +113,7 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     if {pool.name for pool in launching} - seen.limits.pools:
         calls.append(_limits(reader, seen, launching))
     reader.together(*calls)
+    power.look(reader, seen, launching)
 
 
 def _limits(reader: Reader, seen: Observed, launching: list[Pool]) -> Callable[[], None]:

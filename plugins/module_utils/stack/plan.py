@@ -52,6 +52,11 @@ def _of_kind(kind: Kind, intent: Intent, seen: Observed, remade: set[Ref]) -> li
         return None if ref in remade else seen.id(ref)
 
     changes = [_wished(kind, wish, seen, ids) for wish in wishes]
+    for change in changes:
+        refused = kind.refused(change, intent, seen) if change.action == "update" else ""
+        if refused:
+            change.action, change.reason = "blocked", refused
+    changes += [] if intent.absent else kind.aside(intent, seen)
     wanted = {wish.name for wish in wishes}
     for found in sorted(seen.of(kind.name), key=lambda one: one.name):
         if found.owned and not found.existing and found.name not in wanted:

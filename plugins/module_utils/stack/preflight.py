@@ -71,7 +71,7 @@ def lines(intent: Intent, seen: Observed, changes: Iterable[Change]) -> list[Lin
     for pool in intent.stack.pools or ():
         if pool.name not in new or pool.name not in seen.limits.pools:
             continue
-        choice = placing.choose(pool, intent, seen)
+        choice = placing.choose(pool, intent, seen, new[pool.name])
         need = placing.need(pool, seen, choice.all, new[pool.name])
         told += _room(need, choice, intent, seen, vcpus)
         for code, more in limits_vcpu.takes(need, seen.limits).items():

@@ -178,6 +178,27 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """Until when an instance may live; one of ``expire`` and ``idle`` is there. Durations are seconds."""
+
+    expire: int | None = None  # from when its slot was first filled, or ``renew`` changed
+    idle: int | None = None
+    on_idle: str = "stop"  # stop | terminate
+    renew: str = ""  # any text: another one begins the lease anew
+    enforce: str = "host"  # who ends what has expired: host (a timer on it) | scheduler (EventBridge Scheduler)
+
+    @property
+    def on_host(self) -> bool:
+        """Whether the host needs the timer."""
+        return self.idle is not None or self.enforce == "host"
+
+    @property
+    def shutdown(self) -> str:
+        """What EC2 does when the host powers itself off. An instance has one such behaviour, whatever the reason of the power-off."""
+        return "terminate" if self.expire is not None and self.enforce == "host" else self.on_idle
+
+
+@dataclass(frozen=True)
 class Pool:
     """``instance_types`` is never empty: document.py resolves a GPU wish into it, cheapest first."""
 
@@ -202,6 +223,9 @@ class Pool:
     ssh_user: str = "admin"
     user_data: str | None = None
     termination_protection: bool = False
+    power: str = "unmanaged"  # running | stopped | unmanaged
+    data_loss: str = "refused"  # refused | accepted: what a stop loses on the instance's own disks
+    lease: Lease | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
