@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope, Stack
 
 
@@ -46,6 +47,7 @@ class Wish:
     make: dict[str, Any] = field(default_factory=dict)
     existing: bool = False
     path: str = ""  # where the declaration says so, for messages
+    adopts: Optional[Found] = None  # somebody else's resource that the declaration makes the stack's
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Change:
 
     kind: str
     name: str
-    action: str  # create | update | replace | delete | keep | foreign | blocked
+    action: str  # create | adopt | update | replace | delete | keep | foreign | blocked
     reason: str = ""
     before: Optional[dict[str, Any]] = None
     after: Optional[dict[str, Any]] = None
@@ -67,7 +69,7 @@ class Change:
     @property
     def acts(self) -> bool:
         """Whether carrying it out writes."""
-        return self.action in ("create", "update", "replace", "delete")
+        return self.action in ("create", "adopt", "update", "replace", "delete")
 
     def public(self) -> dict[str, Any]:
         return {
@@ -103,6 +105,7 @@ class Observed:
     zones: tuple[str, ...] = ()  # available zones, read only when a subnet has to find one
     images: dict[str, ImageFacts] = field(default_factory=dict)  # by pool
     market: Market = Market({}, {})  # what the region has of the types that are to be launched
+    type_facts: dict[str, TypeFacts] = field(default_factory=dict)  # of types that an instance may change from and to
 
     def of(self, kind: str) -> list[Found]:
         return self.found.get(kind, [])
