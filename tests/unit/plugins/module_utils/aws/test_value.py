@@ -70,7 +70,7 @@ def test_no_more_than_are_too_many():
     assert [found.name for found in value.leaving(pool, (), there)] == ["train-7"]
     assert sorted(value.staying(pool, (), there)) == [0, 5]
     assert not value.leaving(dataclasses.replace(POOL, count=3), (), there)
-    assert "count is 2, there are 3, and this one is worth least (on_demand; slot 7)" == value.why(there.of("instance")[2], pool, (), there)
+    assert value.why(there.of("instance")[2], pool, (), there) == "count is 2, there are 3, and this one is worth least (on_demand; slot 7)"
 
 
 @pytest.mark.parametrize(("count", "slots"), [(2, []), (3, [0]), (6, [0, 1, 3, 4])])
