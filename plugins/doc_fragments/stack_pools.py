@@ -21,7 +21,12 @@ options:
         type: str
         required: true
       count:
-        description: Number of instances. A stopped instance counts and is not started.
+        description:
+          - Number of instances. A stopped instance counts and is not started.
+          - A smaller number ends instances, within O(max_delete). Those go first that do not run, then those with an image or type that the
+            pool has no more, then spot before On-Demand before reservations, then those whose lease ends soonest, then the highest slot.
+          - An instance with termination protection, or with a tag C(mlinfra:protect) that is not empty or V(false), does not go, unless
+            O(force) names it or its pool.
         type: int
         default: 1
       gpu:
@@ -195,6 +200,31 @@ options:
         description: Whether instances are spread over the zones. Otherwise all are in one.
         type: bool
         default: true
+      on_change:
+        description:
+          - What happens to instances that the declaration has left behind, in image, type or zone.
+          - V(keep) says so in the plan and leaves them. V(refuse) blocks the plan.
+          - V(in_place) stops an instance whose type will not do any more, changes its type to the first of those that will do and fit its
+            zone, market and architecture, and starts it again. Only On-Demand instances can be changed so. An image cannot.
+          - V(replace) terminates and launches anew, one instance after the other; with O(pools[].spread=false) all of the pool together.
+            O(max_delete) counts them. Until its successor runs, what is replaced is missing; without capacity for one, the run ends there.
+            Instances that O(pools[].adopt) names are not replaced.
+        type: str
+        choices: [keep, refuse, in_place, replace]
+        default: keep
+        version_added: 0.4.0
+      adopt:
+        description:
+          - Ids of instances that somebody else launched and that belong to the pool from now on. They get its tags and its lowest free
+            slots, and count towards O(pools[].count).
+          - Each must be running or stopped, of a type of the pool, in a subnet and zone of the pool, and no other stack's.
+          - They are the pool's for as long as they are named here. Such an instance stays when the pool shrinks. O(state=absent) removes it
+            when the declaration still names it; its volumes go as their own settings say.
+          - One that is no longer named keeps its tags, is V(foreign), and is never changed again. Remove its C(mlinfra:) tags to take it
+            out of the inventory.
+        type: list
+        elements: str
+        version_added: 0.4.0
       ssh_user:
         description: The image's login user.
         type: str

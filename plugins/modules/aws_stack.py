@@ -84,7 +84,7 @@ options:
     description: C(<name>-<environment>) of the stack to remove with O(state=absent). In check mode it may be left out.
     type: str
   force:
-    description: Names of buckets and repositories to remove although they are not empty.
+    description: Names of buckets and repositories to remove although they are not empty, of pools and hosts although they are protected.
     type: list
     elements: str
   prune:
@@ -220,7 +220,7 @@ plan:
       sample: data
     action:
       description:
-        - One of V(create), V(update), V(replace), V(delete), V(keep), V(foreign) and V(blocked).
+        - One of V(create), V(adopt), V(update), V(replace), V(delete), V(keep), V(foreign) and V(blocked).
         - V(pending) is an instance that is declared and not made now, for want of capacity in a pool that has its O(pools[].min), because
           its lease is over, or because its pool is to be stopped.
       type: str

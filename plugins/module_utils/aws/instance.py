@@ -8,9 +8,22 @@ An instance knows its slot by the tag of its launch (``mlinfra:slots``, ranges) 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fitting, launch, launch_drift, lease, placing, power, terms, volumes
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import (
+    adoption,
+    changing,
+    fitting,
+    launch,
+    launch_drift,
+    lease,
+    placing,
+    power,
+    renewal,
+    terms,
+    value,
+    volumes,
+)
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_slots import fleet_slots
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import Launching
@@ -59,16 +72,19 @@ class Instance(Ec2Kind):
         raws = [
             raw for one in reader.pages("ec2", "describe_instances", "Reservations", Filters=reader.filters()) for raw in one["Instances"]
         ]
+        raws += adoption.read(reader, raws)
+        named = adoption.named(reader.stack)
         prefix = token_prefix(reader.scope, reader.account_id)
         fleets = [to_dict(raw.get("Tags")).get(FLEET) for raw in raws if raw["State"]["Name"] not in ENDED]
         tokens = fleet_tokens(reader.client("ec2"), [fleet for fleet in fleets if fleet])
         slots = fleet_slots(raws)
         found = []
         taken: set[str] = set()
-        for raw in sorted(raws, key=lambda raw: (str(raw.get("LaunchTime", "")), raw["InstanceId"])):
+        for raw in sorted(raws, key=lambda raw: (raw["InstanceId"] in named, str(raw.get("LaunchTime", "")), raw["InstanceId"])):
             tags = to_dict(raw.get("Tags"))
-            ours = token_of(raw, tags.get(FLEET), tokens).startswith(prefix)
-            one = _found(raw, tags, ours and claims(tags, reader.scope, self.name), slots)
+            ours, claimed = token_of(raw, tags.get(FLEET), tokens).startswith(prefix), claims(tags, reader.scope, self.name)
+            one = _found(raw, tags, ours and claimed, slots)
+            adoption.judge(one, raw, claimed, named.get(one.id), taken)
             if one.owned and one.name in taken:
                 one.facts["surplus"] = f"a second instance of {one.name}, launched after the first"
                 one.facts["slot"], one.name = None, f"{one.name} ({one.id})"
@@ -80,31 +96,41 @@ class Instance(Ec2Kind):
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         wishes = []
         for pool in intent.stack.pools or ():
-            wishes.extend(self._present(pool, intent, seen))
-            slots = terms.to_fill(pool, seen)
+            new, staying = changing.replaced(pool, intent.control.force, seen), value.staying(pool, intent.control.force, seen)
+            wishes.extend(self._present(pool, {slot: found for slot, found in staying.items() if slot not in new}, intent, seen))
+            wishes.extend(adoption.wishes(pool, intent, seen, self._slot_tags(pool, intent, seen), self._state(pool)))
+            slots = [*terms.to_fill(pool, seen), *new]
             if slots:
-                wishes.extend(self._new(pool, slots, intent, seen))
+                beside = [found for slot, found in {**staying, **placing.adopting(pool, seen)}.items() if slot not in new]
+                wishes.extend(self._new(pool, sorted(slots), intent, seen, beside, new))
         return wishes
 
     def _tags(self, pool: Pool, intent: Intent) -> dict[str, str]:
         tags = {**pool.tags, **owner_tags(intent.scope, self.name, pool.name, label(intent.scope, pool.name))}
         return {**tags, **launch.access_tags(intent.stack.network.access, pool)}
 
-    def _present(self, pool: Pool, intent: Intent, seen: Observed) -> list[Wish]:
+    def _slot_tags(self, pool: Pool, intent: Intent, seen: Observed) -> Callable[[int], dict[str, str]]:
+        common, ends = self._tags(pool, intent), terms.ends(pool, seen)
+        return lambda slot: {**common, **terms.tags(pool, ends.get(slot))}
+
+    @staticmethod
+    def _state(pool: Pool) -> dict[str, Any]:
+        """What instances that are there are compared with."""
+        return {"http_tokens": "required", "hop_limit": HOP_LIMIT, **terms.state(pool), **power.state(pool)}
+
+    def _present(self, pool: Pool, there: dict[int, Found], intent: Intent, seen: Observed) -> list[Wish]:
         wishes = []
-        there, ends = placing.alive(pool.name, seen), terms.ends(pool, seen)
+        tags = self._slot_tags(pool, intent, seen)
         for slot in sorted(there):
-            if slot < pool.count:
-                state = {"http_tokens": "required", "hop_limit": HOP_LIMIT, **terms.state(pool), **power.state(pool)}
-                tags = {**self._tags(pool, intent), **terms.tags(pool, ends.get(slot))}
-                if there[slot].facts.get("says_slot"):
-                    tags[SLOT] = str(slot)
-                make = {"pool": pool, "group_name": fitting.group_name(pool, intent.scope)}
-                wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, make, path=f"pools.{pool.name}"))
+            told = {**tags(slot), SLOT: str(slot)} if there[slot].facts.get("says_slot") else tags(slot)
+            make = {"pool": pool, "group_name": fitting.group_name(pool, intent.scope)}
+            wishes.append(Wish(self.name, f"{pool.name}-{slot}", self._state(pool), told, make, path=f"pools.{pool.name}"))
         return wishes
 
-    def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed) -> list[Wish]:
-        choice = placing.choose(pool, intent, seen, len(slots))
+    def _new(
+        self, pool: Pool, slots: list[int], intent: Intent, seen: Observed, beside: list[Found], replaced: dict[int, Found]
+    ) -> list[Wish]:
+        choice = placing.choose(pool, intent, seen, len(slots), beside)
         image = seen.images[pool.name]
         volumes.check_devices(pool, image)
         if pool.efa:
@@ -136,6 +162,8 @@ class Instance(Ec2Kind):
                 "types": seen.type_facts,
                 "placement_group": fitting.group_ref(pool, intent.scope),
             }
+            if slot in replaced or (replaced and pool.together):
+                make["replaces"] = replaced.get(slot)  # None for a slot that is empty by now: a gang is launched whole
             wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, make, path=f"pools.{pool.name}"))
         return wishes
 
@@ -150,6 +178,21 @@ class Instance(Ec2Kind):
         declared = found.facts["pool"] in [pool.name for pool in intent.stack.pools or ()]
         return declared and (found.facts["slot"] is not None or "surplus" in found.facts)
 
+    def parting(self, found: Found, intent: Intent, seen: Observed) -> str:
+        pool = next((pool for pool in intent.stack.pools or () if pool.name == found.facts["pool"]), None)
+        return value.why(found, pool, intent.control.force, seen) if pool is not None and found.facts["slot"] is not None else ""
+
+    def settle(self, change: Change, intent: Intent, seen: Observed) -> Change:
+        if change.wish.adopts is not None:
+            change = adoption.settle(change, self.note(change.found, change.wish, seen))
+        return changing.settle(change, intent.control.force, seen)
+
+    def careful(self, change: Change) -> bool:
+        return change.wish is not None and ("replaces" in change.wish.make or changing.TYPE in change.fields)
+
+    def renew_all(self, act: Any, changes: list[Change]) -> None:
+        renewal.renew_all(self, act, changes)
+
     def note(self, found: Found, wish: Wish, seen: Observed) -> str:
         pool = wish.make["pool"]
         more = launch_drift.differences(found.facts, pool, wish.make.get("group_name"))
@@ -160,12 +203,8 @@ class Instance(Ec2Kind):
         return "; ".join(one for one in said if one)
 
     def guard(self, found: Found, intent: Intent) -> str:
-        if not found.facts.get("protected"):
-            return ""
-        pool = next((pool for pool in intent.stack.pools or () if pool.name == found.facts["pool"]), None)
-        if (pool is not None and not pool.termination_protection) or {found.facts["pool"], found.name} & set(intent.control.force):
-            return ""
-        return f"{found.id} has termination protection; name its pool in force: [{found.facts['pool']}] to end it all the same"
+        shield = value.shield(found, intent.control.force)
+        return f"{found.id} {shield}; name its pool in force: [{found.facts['pool']}] to end it all the same" if shield else ""
 
     def leaves(self, found: Found) -> str:
         return launch_drift.staying(found.facts)
@@ -188,7 +227,9 @@ class Instance(Ec2Kind):
                 "ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT
             )
         lease.update(act, change)
-        if change.tags:
+        if change.action == "adopt":
+            adoption.tag(act, change)
+        elif change.tags:
             parts = change.found.facts["parts"]
             act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))
             shared = {key: value for key, value in change.tags.items() if key != "mlinfra:kind"}
@@ -217,6 +258,14 @@ def _part(attachment: dict[str, Any], key: str = "DeleteOnTermination") -> bool:
     return bool(attachment.get(key)) and attachment.get("DeleteOnTermination") is not False
 
 
+def _market(raw: dict[str, Any]) -> str:
+    """How it is paid for: only spot and capacity blocks have a lifecycle."""
+    lifecycle = raw.get("InstanceLifecycle", "")
+    if lifecycle in ("spot", "capacity-block"):
+        return lifecycle.replace("-", "_")
+    return "reservation" if raw.get("CapacityReservationId") else "on_demand"
+
+
 def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Mapping[str, Optional[int]]) -> Found:
     slots = placing.slots_of(tags.get(SLOTS, ""))
     pool = tags.get(POOL, "")
@@ -239,7 +288,9 @@ def _found(raw: dict[str, Any], tags: dict[str, str], owned: bool, of_fleets: Ma
         "slots": slots or [one for one in [slot] if one is not None],
         "status": status,
         "says_slot": FLEET in tags,
-        "spot": raw.get("InstanceLifecycle") == "spot",
+        "market": _market(raw),
+        "architecture": raw.get("Architecture", "x86_64"),
+        "root": raw.get("RootDeviceType", "ebs"),
         "private_ip": raw.get("PrivateIpAddress"),
         "parts": [one["Ebs"]["VolumeId"] for one in raw.get("BlockDeviceMappings", []) if _part(one.get("Ebs", {}), "VolumeId")]
         + [one["NetworkInterfaceId"] for one in raw.get("NetworkInterfaces", []) if _part(one.get("Attachment", {}))],

@@ -105,6 +105,14 @@ class Kind:
         """Whether an undeclared resource goes even without ``prune``. Pure."""
         return False
 
+    def parting(self, found: Found, intent: Intent, seen: Observed) -> str:
+        """Why this one goes, where the declaration does not name single ones. Pure."""
+        return ""
+
+    def settle(self, change: Change, intent: Intent, seen: Observed) -> Change:
+        """The change of a wish, with what the kind itself decides about it. Pure."""
+        return change
+
     def same(self, word: str, want: Any, have: Any) -> bool:
         return canonical(want) == canonical(have)
 
@@ -122,6 +130,14 @@ class Kind:
 
     def examine(self, reader: Reader, found: Found) -> None:
         """Read what ``guard`` needs to know about a resource that is to be deleted, into its facts."""
+
+    def careful(self, change: Change) -> bool:
+        """For batched kinds: whether it interrupts what is there, so that it comes after what is added, in ``renew_all``. Pure."""
+        return False
+
+    def renew_all(self, act: Any, changes: list[Change]) -> None:
+        """For batched kinds: all such changes."""
+        raise NotImplementedError
 
     def create_all(self, act: Any, changes: list[Change]) -> None:
         """For batched kinds; tells ``act`` all ids itself."""

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
@@ -76,10 +77,22 @@ def alive(pool: str, seen: Observed) -> dict[int, Found]:
     }
 
 
+def adopting(pool: Pool, seen: Observed) -> dict[int, Found]:
+    """Slot → the instance that the pool adopts into it: the lowest free slots, in the order of the declaration."""
+    found = {one.id: one for one in seen.of("instance") if one.facts.get("adopt") == pool.name}
+    new = [found[one] for one in pool.adopt if one in found]
+    return dict(zip(free(alive(pool.name, seen), len(new)), new))
+
+
 def missing(pool: Pool, seen: Observed) -> list[int]:
-    """The slots that have to be filled."""
-    there = alive(pool.name, seen)
-    return [slot for slot in range(pool.count) if slot not in there]
+    """The slots that have to be filled. Instances keep their slots, so a pool that has shrunk may have holes: new ones fill the lowest."""
+    taken = {**alive(pool.name, seen), **adopting(pool, seen)}
+    return free(taken, pool.count - len(taken))
+
+
+def free(taken: Collection[int], number: int) -> list[int]:
+    """The ``number`` lowest slots that are not taken."""
+    return list(itertools.islice((slot for slot in itertools.count() if slot not in taken), max(0, number)))
 
 
 def places(pool: Pool, intent: Intent, seen: Observed) -> tuple[Place, ...]:
@@ -112,10 +125,11 @@ def _existing(seen: Observed) -> list[Place]:
     return [zones[zone] for zone in sorted(zones)]
 
 
-def choose(pool: Pool, intent: Intent, seen: Observed, count: int) -> Choice:
+def choose(pool: Pool, intent: Intent, seen: Observed, count: int, beside: Optional[Iterable[Found]] = None) -> Choice:
     """The pool's offers in the order in which it tries them: of types that it has already first, so that its hosts stay alike.
 
     :param count: how many are to be launched.
+    :param beside: the pool's instances that stay; all of them unless given.
     :raises StackError: there is none.
     """
     subnets = {place.zone: place.subnet for place in places(pool, intent, seen)}
@@ -125,7 +139,7 @@ def choose(pool: Pool, intent: Intent, seen: Observed, count: int) -> Choice:
     found, out = fitting(found, pool, intent.scope, seen, seen.type_facts, public_address(pool, intent.stack.network))
     if out and not found:
         raise nothing_fits(pool, out)
-    there = alive(pool.name, seen).values()
+    there = list(alive(pool.name, seen).values() if beside is None else beside)
     if pool.together and there:
         zones = {one.state["zone"] for one in there}
         found = [one for one in found if one.zone in zones] or found

@@ -60,7 +60,7 @@ def refused(change: Change, seen: Observed) -> str:
     if "power" not in change.fields or change.wish.state["power"] != "stopped":
         return ""
     pool, name = change.wish.make["pool"], change.found.state["instance_type"]
-    if change.found.facts["spot"]:
+    if change.found.facts.get("market") == "spot":
         return f"pools.{pool.name}.power is stopped, and EC2 stops no one-time spot instance: end it, or use power: unmanaged"
     facts = seen.type_facts.get(name)
     if pool.data_loss != "accepted" and (facts is None or facts.instance_store):

@@ -13,7 +13,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import terms
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import terms, value
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader, unless
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import Role
@@ -130,9 +130,9 @@ class Schedule(Kind):
         for pool in intent.stack.pools or ():
             if not terms.scheduled(pool):
                 continue
-            ends = terms.ends(pool, seen)
-            for slot in sorted([*terms.alive(pool.name, seen), *terms.to_fill(pool, seen)]):
-                if slot < pool.count and slot in ends:
+            ends, staying = terms.ends(pool, seen), value.staying(pool, intent.control.force, seen)
+            for slot in sorted({*staying, *terms.adopting(pool, seen), *terms.to_fill(pool, seen)}):
+                if slot in ends:
                     name = f"{pool.name}-{slot}"
                     state = {"instance": Ref("instance", name), "expires": moment(ends[slot]), "enabled": True}
                     wishes.append(Wish(self.name, name, state, path=f"pools.{pool.name}.lease"))

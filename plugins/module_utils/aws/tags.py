@@ -18,6 +18,12 @@ VERSION, REGION = "mlinfra:schema", "mlinfra:region"
 POOL, SLOTS = "mlinfra:pool", "mlinfra:slots"
 #: The slot of one instance, where its place in the launch does not tell it: launched by a fleet, or adopted. It counts before SLOTS.
 SLOT = "mlinfra:slot"
+#: Put on by people: an instance with it is not ended unless force names it.
+PROTECT = "mlinfra:protect"
+#: When an instance's lease ends, ISO 8601.
+EXPIRES = "mlinfra:expires"
+#: The type that a stopped instance is getting: a run that dies before it starts the instance again leaves it to the next one.
+CHANGING = "mlinfra:changing"
 
 
 def owner_tags(scope: Scope, kind: str, name: str, label: Optional[str] = None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import timer
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import alive, missing, slots_of, slots_text
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import adopting, alive, missing, slots_of, slots_text
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.duration import epoch, moment
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Observed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
@@ -70,9 +70,9 @@ def terms(pool: Pool, seen: Observed) -> dict[int, Term]:
     """
     if not expiring(pool):
         return {}
-    before, there = known(pool.name, seen), alive(pool.name, seen)
+    before, there = known(pool.name, seen), {**alive(pool.name, seen), **adopting(pool, seen)}
     after = dict(before)
-    for slot in range(pool.count):
+    for slot in sorted({*there, *missing(pool, seen)}):
         old = before.get(slot)
         untold = slot in there and epoch(there[slot].tags.get(EXPIRES)) is None
         fresh = old is None or old.renew != pool.lease.renew or untold
@@ -200,7 +200,7 @@ def unenforced(changes: Iterable[Change]) -> list[str]:
     """A sentence for each pool with instances that nobody would end, also after the plan is carried out."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for change in changes:
-        if change.kind != "instance" or change.wish is None or change.found is None or change.action not in ("keep", "update"):
+        if change.kind != "instance" or change.wish is None or change.found is None or change.action not in ("keep", "update", "adopt"):
             continue
         pool = change.wish.make["pool"]
         lease, there = pool.lease, change.found

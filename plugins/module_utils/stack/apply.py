@@ -52,6 +52,7 @@ class Unit:
         self.kind = kind
         self.changes = changes
         self.deletes = changes[0].action == "delete"
+        self.careful = kind.batched and kind.careful(changes[0])
 
 
 def units(changes: Iterable[Change]) -> list[Unit]:
@@ -61,11 +62,15 @@ def units(changes: Iterable[Change]) -> list[Unit]:
         if not kind.batched:
             made.extend(Unit(kind, [change]) for change in mine)
             continue
+        careful = [change for change in mine if kind.careful(change)]
+        if careful:
+            made.append(Unit(kind, careful))
+        mine = [change for change in mine if not kind.careful(change)]
         for action in ("create", "delete"):
             together = [change for change in mine if change.action == action]
             if together:
                 made.append(Unit(kind, together))
-        made.extend(Unit(kind, [change]) for change in mine if change.action == "update")
+        made.extend(Unit(kind, [change]) for change in mine if change.action in ("update", "adopt"))
     return made
 
 
@@ -76,13 +81,16 @@ def ready(unit: Unit, unfinished: Iterable[Unit]) -> bool:
             continue
         if unit.deletes and (not other.deletes or unit.kind.name in _before(other.kind)):
             return False
-        if not unit.deletes and not other.deletes and (other.kind.name in unit.kind.needs or (_launches(unit) and not _launches(other))):
+        if not unit.deletes and not other.deletes and (other.kind.name in unit.kind.needs or _turn(other) < _turn(unit)):
             return False
     return True
 
 
-def _launches(unit: Unit) -> bool:
-    return unit.kind.batched and unit.changes[0].action == "create"
+def _turn(unit: Unit) -> int:
+    """Launches come after all that is made, and what interrupts instances comes after launches."""
+    if unit.careful:
+        return 2
+    return 1 if unit.kind.batched and unit.changes[0].action == "create" else 0
 
 
 def _before(kind: Kind) -> set[str]:
@@ -120,12 +128,16 @@ def carry_out(act: Act, changes: Iterable[Change], done: Optional[Callable[[Chan
 
 
 def _carry_out(act: Act, unit: Unit) -> None:
-    if unit.kind.batched and unit.changes[0].action != "update":
+    if unit.careful:
+        unit.kind.renew_all(act, unit.changes)
+        act.made.add(unit.kind.name)
+        return
+    if unit.kind.batched and unit.changes[0].action not in ("update", "adopt"):
         (unit.kind.delete_all if unit.deletes else unit.kind.create_all)(act, unit.changes)
         (act.removed if unit.deletes else act.made).add(unit.kind.name)
         return
     change = unit.changes[0]
-    if change.action == "update":
+    if change.action in ("update", "adopt"):
         _update(act, unit.kind, change)
     elif change.action == "delete":
         _delete(act, unit.kind, change)

@@ -157,6 +157,8 @@ _POOL: Spec = {
     "exclude_zones": _list(),
     "exclude_types": _list(),
     "spread": {"type": "bool", "default": True},
+    "on_change": {"type": "str", "choices": ["keep", "refuse", "in_place", "replace"], "default": "keep"},
+    "adopt": _list(),
     "ssh_user": {"type": "str", "default": "admin"},
     "user_data": {"type": "str"},
     "user_data_file": {"type": "path"},

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import match
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import check_launch, check_volumes, checks
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import check_change, check_launch, check_volumes, checks
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_lease import lease, power
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_network import zone_names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import Problems, closest, listed
@@ -29,6 +29,7 @@ def pools(section: Any | None, scope: Scope, problems: Problems) -> tuple[Pool, 
     if section is None:
         return None
     checks.unique(((f"{path}.name", one["name"]) for path, one in checks.each(section, "pools")), problems)
+    check_change.adopted_once(section, problems)
     return tuple(_pool(one, path, scope, problems) for path, one in checks.each(section, "pools"))
 
 
@@ -79,6 +80,7 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
         exclude_zones=checks.present(section["exclude_zones"]),
         exclude_types=checks.present(section["exclude_types"]),
         spread=bool(section["spread"]),
+        **check_change.options(section, path, problems),
         ssh_user=user or "admin",
         user_data=_user_data(section, path, problems),
         termination_protection=bool(section["termination_protection"]),

@@ -49,6 +49,7 @@ class Wish:
     make: dict[str, Any] = field(default_factory=dict)
     existing: bool = False
     path: str = ""  # where the declaration says so, for messages
+    adopts: Optional[Found] = None  # somebody else's resource that the declaration makes the stack's
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Change:
 
     kind: str
     name: str
-    action: str  # create | update | replace | delete | keep | foreign | blocked
+    action: str  # create | adopt | update | replace | delete | keep | foreign | blocked
     reason: str = ""
     before: Optional[dict[str, Any]] = None
     after: Optional[dict[str, Any]] = None
@@ -70,7 +71,7 @@ class Change:
     @property
     def acts(self) -> bool:
         """Whether carrying it out writes."""
-        return self.action in ("create", "update", "replace", "delete")
+        return self.action in ("create", "adopt", "update", "replace", "delete")
 
     def public(self) -> dict[str, Any]:
         return {

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import lease, power, terms
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import changing, lease, power, terms, value
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_zones
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
@@ -15,9 +15,10 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zo
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_reading
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading as capacity
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import type_facts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME, KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Intent, Observed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Network, Pool
 
@@ -88,6 +89,7 @@ def look_closer(reader: Reader, seen: Observed) -> Observed:
     lease.follow_up(reader, seen)
     if not intent.absent:
         _for_creations(reader, seen)
+        _for_departures(reader, seen)
     doomed = [(kind, found) for kind in KINDS for found in _doomed(kind, intent, seen)]
     reader.together(*[lambda kind=kind, found=found: kind.examine(reader, found) for kind, found in doomed])
     return seen
@@ -97,7 +99,8 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     intent = reader.intent
     pools = intent.stack.pools or ()
     launching = [pool for pool in pools if terms.to_fill(pool, seen)]
-    shown = [pool for pool in pools if pool.count] if intent.control.check_mode else launching
+    compared = [pool for pool in pools if changing.compared(pool, intent.control.force, seen)]
+    shown = [pool for pool in pools if pool.count or pool in compared] if intent.control.check_mode else [*launching, *compared]
     if any(pool.image.ssm for pool in shown):
         reader.clients.prepare(["ssm"])
     calls = []
@@ -106,18 +109,20 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
     if [pool for pool in shown if pool.name not in seen.images]:
         idle = [pool for pool in shown if pool not in launching]
         calls.append(lambda: setattr(seen, "images", find_images(reader, launching, idle)))
-    types = sorted({name for pool in launching for name in pool.instance_types})
-    markets = {market for pool in launching for market in pool.market}
-    if set(types) - set(seen.market.zones):
-        calls.append(lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets)))
-    if {pool.name for pool in launching} - seen.limits.pools:
-        calls.append(_limits(reader, seen, launching))
+    if any(pool.on_change in ("in_place", "replace") for pool in compared):
+        reader.together(*calls)  # what changes hangs on the images
+        calls = _for_changes(reader, seen, launching)
+    else:
+        calls.extend(_for_offers(reader, seen, launching))
+        calls.extend(_for_limits(reader, seen, launching))
     reader.together(*calls)
     power.look(reader, seen, launching)
 
 
-def _limits(reader: Reader, seen: Observed, launching: list[Pool]) -> Callable[[], None]:
-    """The call that reads what bounds these launches, and with it what their types can do."""
+def _for_limits(reader: Reader, seen: Observed, launching: list[Pool]) -> list[Callable[[], None]]:
+    """The call that reads what bounds these launches, and with it what their types can do, if that is not known yet."""
+    if not {pool.name for pool in launching} - seen.limits.pools:
+        return []
     asked = preflight.asked(launching, reader.intent, seen)
     reader.clients.prepare(asked.services)
 
@@ -133,7 +138,53 @@ def _limits(reader: Reader, seen: Observed, launching: list[Pool]) -> Callable[[
                 text = f"{path} is {getattr(pool, wanted)}, and which types have that is not known: {why}"
                 raise StackError(text, f"Leave {wanted} out, or mend that", path=path)
 
-    return read
+    return [read]
+
+
+def _for_offers(reader: Reader, seen: Observed, pools: list[Pool]) -> list[Callable[[], Any]]:
+    """The call that reads what the region has of these pools' types, if that is not known yet."""
+    types = sorted({name for pool in pools for name in pool.instance_types})
+    markets = {market for pool in pools for market in pool.market}
+    if not set(types) - set(seen.market.zones):
+        return []
+    return [lambda: setattr(seen, "market", capacity.read(reader.client("ec2"), reader.scope.region, types, markets))]
+
+
+def _for_changes(reader: Reader, seen: Observed, launching: list[Pool]) -> list[Callable[[], Any]]:
+    """The calls that read offers, missing images and types for pools that launch something or change what they have.
+
+    :raises StackError: a pool has to be replaced, and its image is not there.
+    """
+    force, pools = reader.intent.control.force, reader.intent.stack.pools or ()
+    renewed = [pool for pool in pools if changing.replaced(pool, force, seen)]
+    lacking = [pool for pool in renewed if pool.name not in seen.images]
+    if lacking:
+        seen.images = {**seen.images, **find_images(reader, lacking)}
+    retyped = [pool for pool in pools if changing.changing_type(pool, force, seen)]
+    calls = _for_offers(reader, seen, [pool for pool in pools if pool in launching or pool in renewed or pool in retyped])
+    calls.extend(_for_limits(reader, seen, [pool for pool in pools if pool in launching or pool in renewed]))
+    have = {found.state["instance_type"] for pool in retyped for found in changing.changing_type(pool, force, seen).values()}
+    names = have | {name for pool in retyped for name in pool.instance_types}
+    if names - set(seen.type_facts):
+        calls.append(lambda: seen.type_facts.update(type_facts.read(reader.client("ec2"), names)))
+    return calls
+
+
+def _for_departures(reader: Reader, seen: Observed) -> None:
+    """What EC2 protects of those that pools give up. One that is protected leaves its place to the next, which is then asked about."""
+    kind, force, pools = BY_NAME["instance"], reader.intent.control.force, reader.intent.stack.pools or ()
+    while True:
+        unknown = [found for pool in pools for found in value.unexamined(pool, force, seen)]
+        if not unknown:
+            return
+        reader.together(*[lambda found=found: kind.examine(reader, found) for found in unknown])
+
+
+def _stays(pool: Pool, intent: Intent, seen: Observed) -> list[Found]:
+    """The pool's instances that are neither given up nor replaced."""
+    force = intent.control.force
+    replaced = changing.replaced(pool, force, seen)
+    return [found for slot, found in value.staying(pool, force, seen).items() if slot not in replaced]
 
 
 def _doomed(kind: Kind, intent: Intent, seen: Observed) -> list[Found]:
@@ -145,9 +196,9 @@ def _doomed(kind: Kind, intent: Intent, seen: Observed) -> list[Found]:
     if intent.absent:
         return owned
     if kind.name == "instance":
-        sizes = {pool.name: pool.count for pool in intent.stack.pools or ()}
-        kept = [found for found in owned if found.facts["slot"] is not None and found.facts["slot"] < sizes.get(found.facts["pool"], 0)]
-        return [found for found in owned if found not in kept and (intent.prune or kind.surplus(found, intent))]
+        stays = {found.id for pool in intent.stack.pools or () for found in _stays(pool, intent, seen)}
+        going = [found for found in owned if found.id not in stays and (intent.prune or kind.surplus(found, intent))]
+        return [found for found in going if "protected" not in found.facts]
     if not intent.prune or not isinstance(section, tuple):
         return []
     return [found for found in owned if found.name not in [one.name for one in section]]

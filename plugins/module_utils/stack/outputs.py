@@ -83,7 +83,7 @@ def _profile(intent: Intent, names: list[str]) -> Optional[str]:
 def _pools(
     intent: Intent, seen: Observed, changes: list[Change], made: dict[Ref, str], facts: Mapping[Ref, dict[str, Any]]
 ) -> dict[str, Any]:
-    going = {change.id for change in changes if change.kind == "instance" and change.action == "delete"}
+    going = {change.found.id for change in changes if change.kind == "instance" and change.action in ("delete", "replace")}
     pools: dict[str, dict[str, Any]] = {
         pool.name: {"instance_ids": [], "private_ips": []} for pool in intent.stack.pools or () if not intent.absent
     }
@@ -98,7 +98,9 @@ def _pools(
         if found.owned and found.id not in going and found.facts["slot"] is not None:
             rows.append((found.facts["pool"], found.facts["slot"], found.id, found.facts["private_ip"]))
     for change in changes:
-        if change.kind == "instance" and change.action == "create":
+        if change.kind == "instance" and change.action == "adopt":
+            rows.append((change.wish.make["pool"].name, change.wish.make["slot"], change.id, change.found.facts["private_ip"]))
+        if change.kind == "instance" and change.action in ("create", "replace"):
             ref = Ref("instance", change.name)
             rows.append((change.wish.make["pool"].name, change.wish.make["slot"], made.get(ref), facts.get(ref, {}).get("private_ip")))
     for pool, _slot, instance_id, address in sorted(rows, key=lambda row: row[:2]):
@@ -108,7 +110,7 @@ def _pools(
 
 def offers_of(changes: list[Change]) -> dict[str, list[dict[str, Any]]]:
     """Pool → its offers in the order in which they are tried, for pools that launch something."""
-    new = [change for change in reversed(changes) if change.kind == "instance" and change.action == "create"]
+    new = [change for change in reversed(changes) if change.kind == "instance" and change.action in ("create", "replace")]
     launching = {change.wish.make["pool"].name: change for change in new}
     return {pool: [public(one) for one in launching[pool].wish.make["offers"]] for pool in sorted(launching)}
 

@@ -51,23 +51,23 @@ def _of_kind(kind: Kind, intent: Intent, seen: Observed, remade: set[Ref]) -> li
     def ids(ref: Ref) -> Any:
         return None if ref in remade else seen.id(ref)
 
-    changes = [_wished(kind, wish, seen, ids) for wish in wishes]
+    changes = [kind.settle(_wished(kind, wish, seen, ids), intent, seen) for wish in wishes]
     for change in changes:
-        refused = kind.refused(change, intent, seen) if change.action == "update" else ""
+        refused = kind.refused(change, intent, seen) if change.action in ("update", "adopt") else ""
         if refused:
             change.action, change.reason = "blocked", refused
     changes += [] if intent.absent else kind.aside(intent, seen)
     wanted = {wish.name for wish in wishes}
     for found in sorted(seen.of(kind.name), key=lambda one: one.name):
         if found.owned and not found.existing and found.name not in wanted:
-            changes.append(_unwished(kind, found, intent))
+            changes.append(_unwished(kind, found, intent, seen))
         elif not found.owned and not found.existing and not found.facts.get("unrelated") and "ended" not in found.facts:
             changes.append(_foreign(kind, found, found.name in wanted))
     return changes
 
 
 def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
-    found = seen.get(kind.name, wish.name)
+    found = seen.get(kind.name, wish.name) or wish.adopts
     if wish.existing:
         if found is None:
             raise StackError(f"{wish.path} refers to {kind.name} {wish.name}, which is not there", "Check the reference")
@@ -108,8 +108,9 @@ def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
     return change
 
 
-def _unwished(kind: Kind, found: Found, intent: Intent) -> Change:
-    why = found.facts.get("surplus", "not declared any more")
+def _unwished(kind: Kind, found: Found, intent: Intent, seen: Observed) -> Change:
+    parting = "" if intent.absent else kind.parting(found, intent, seen)
+    why = found.facts.get("surplus") or parting or "not declared any more"
     change = Change(kind.name, found.name, "delete", why, _shown(found), None, found.id, None, found)
     if intent.absent:
         change.reason = "the stack is to be absent"
@@ -119,7 +120,7 @@ def _unwished(kind: Kind, found: Found, intent: Intent) -> Change:
     change.reason = "; ".join(filter(None, (change.reason, kind.leaves(found))))
     refused = kind.guard(found, intent)
     if refused:
-        change.action, change.reason = "blocked", refused
+        change.action, change.reason = "blocked", f"{refused} ({parting})" if parting else refused
     return change
 
 
@@ -162,7 +163,7 @@ def refuse_blocked(changes: Iterable[Change]) -> None:
 def plan_id(intent: Intent, seen: Observed, changes: Iterable[Change]) -> str:
     """Names the plan: the wish, the ids of images that are launched from, what is done to what. No times, prices or chosen offers."""
     acting = [change for change in changes if change.acts or change.action == "blocked"]
-    launched = {change.wish.make["pool"].name for change in acting if change.kind == "instance" and change.action == "create"}
+    launched = {change.wish.make["pool"].name for change in acting if change.kind == "instance" and change.action in ("create", "replace")}
     content = {
         "wish": _wish(intent.stack),
         "state": intent.control.state,

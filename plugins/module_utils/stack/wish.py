@@ -220,6 +220,8 @@ class Pool:
     exclude_zones: tuple[str, ...] = ()
     exclude_types: tuple[str, ...] = ()
     spread: bool = True  # over the zones; false: all in one zone
+    on_change: str = "keep"  # of image or type: keep | refuse | in_place | replace
+    adopt: tuple[str, ...] = ()  # ids of instances that others launched and that are the pool's now
     ssh_user: str = "admin"
     user_data: str | None = None
     termination_protection: bool = False

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import TypeFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import DocumentError, parse
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME, KINDS
@@ -36,6 +37,7 @@ POOLS = st.fixed_dictionaries(
     optional={
         "zones": st.lists(st.sampled_from([*ZONES, "us-east-1f"]), min_size=1, max_size=2, unique=True),
         "min": st.integers(0, 5),
+        "on_change": st.sampled_from(["keep", "refuse", "in_place", "replace"]),
         "max_hourly_usd": st.sampled_from([0.01, 0.9, 100.0]),
         "tags": st.dictionaries(st.sampled_from(["team", "tier"]), st.sampled_from(["a", "b"])),
     },
@@ -75,6 +77,7 @@ def account() -> Observed:
     prices = {(name, "on_demand", None): price for name, price in zip(TYPES, (1.006, 0.8048, 0.0832))}
     prices.update({(name, "spot", zone): 0.3 for name in TYPES[:2] for zone in ZONES})
     seen.market = Market(dict.fromkeys(TYPES, ZONES), prices)
+    seen.type_facts = {name: TypeFacts(name, architectures=("x86_64",)) for name in TYPES}
     return seen
 
 
@@ -91,11 +94,15 @@ def applied(intent: Intent, seen: Observed) -> Observed:
             listed[:] = [one for one in listed if one.id != change.id]
         if change.action in ("create", "replace"):
             listed.append(_made(change, ids))
-        if change.action == "update":
+        if change.action in ("update", "adopt"):
             found = next(one for one in listed if one.id == change.id)
             wanted = resolve(change.wish.state, ids.get)
             found.state.update({word: wanted[word] for word in change.fields})
             found.tags.update(change.tags)
+        if change.action == "adopt":
+            found.name, found.owned = change.name, True
+            found.facts.update(pool=change.wish.make["pool"].name, slot=change.wish.make["slot"])
+            found.facts.pop("adopt")
     return after
 
 
