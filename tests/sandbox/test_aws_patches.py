@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 from sandbox.aws.patches import NAMES
 from sandbox.aws.process import Emulator
 from sandbox.aws.seeds import DEBIAN, TAKEN_BUCKET
-from tests.sandbox import behaviours_fleets  # noqa: F401  registers its behaviours
+from tests.sandbox import behaviours_fleets, behaviours_tokens  # noqa: F401  registers its behaviours
 from tests.sandbox.behaviours import BEHAVIOURS, Account, behaviour, refusal
 
 AT_ONCE = {"pending": 0, "stopping": 0, "shutting_down": 0, "profile_propagation": 0}

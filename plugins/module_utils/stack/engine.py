@@ -73,6 +73,8 @@ class _Run:
             return self._told(seen, changes)
         planning.refuse_blocked(changes)
         if not any(change.acts for change in changes):
+            if self.intent.absent:
+                self._sweep()
             return self._told(seen, changes, **self._proof(seen))
         self.clients.prepare(["ssm", *observing.services(self.intent, everything=True)] if self.intent.absent else ["ssm"])
         with Lock(self.clients.get("ssm"), self.intent.scope, self.control, owner_of(self.caller.arn)) as lock:
@@ -83,6 +85,11 @@ class _Run:
             names = ", ".join(f"{one['kind']} {one['name']} ({one['id']})" for one in remaining["remaining"])
             raise StackError(f"{self.intent.scope.prefix} is not gone: {names} remain", "Run again", **remaining)
         return self._told(seen, changes, act, **remaining)
+
+    def _sweep(self) -> None:
+        """A removal that was killed at its very end leaves nothing but its lock: it goes too."""
+        self.clients.prepare(["ssm"])
+        Lock(self.clients.get("ssm"), self.intent.scope, self.control, owner_of(self.caller.arn)).sweep()
 
     def _approved(self, seen: Observed, changes: list[Change]) -> None:
         """:raises StackError: ``expect_plan`` names another plan than this one."""

@@ -86,9 +86,16 @@ class Lock:
             return False  # released in between: the next attempt takes it
         if value.get("run") == self.run:
             return True  # the request that got no answer took effect
-        if not (self.control.break_lock or value.get("expires", 0) <= time.time() or is_dead(value.get("holder"))):
-            return False
-        return self._take_over(version)
+        return self._abandoned(value) and self._take_over(version)
+
+    def _abandoned(self, value: dict[str, Any]) -> bool:
+        return bool(self.control.break_lock or value.get("expires", 0) <= time.time() or is_dead(value.get("holder")))
+
+    def sweep(self) -> None:
+        """Take away a lock that nobody holds any more, by holding it for a moment; one that is held stays."""
+        value, version = self._read()
+        if value is not None and self._abandoned(value) and self._take_over(version):
+            self.__exit__(None, None, None)
 
     def _take_over(self, seen_version: int) -> bool:
         answer = self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Overwrite=True)

@@ -15,7 +15,7 @@ NAMES: tuple[str, ...] = (
     "error_status", "images", "public_parameters", "bucket_defaults", "bucket_ownership", "bucket_lifecycle", "secure_transport",
     "network_dependencies", "nat_gateways", "profile_propagation", "volumes", "interfaces", "metadata_options", "instance_attributes",
     "termination_protection", "public_addresses", "spot_prices", "launch", "launch_checks", "reservations", "lifecycle", "client_token",
-    "fleets",
+    "fleets", "network_tokens",
 )
 
 
