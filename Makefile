@@ -7,7 +7,7 @@ ONLY ?=
 SKIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure \
+.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure faults \
         lint docs-lint sanity build lock clean
 
 help: ## List the targets
@@ -57,6 +57,9 @@ bench-provision: ## aws_stack against the stock modules; last lines: NAME RATIO 
 
 bench-configure: ## configure, unchanged, against pings on the same hosts; last lines: NAME RATIO GOAL
 	@$(RUN) python -m bench.configure
+
+faults: ## A fault at every write of a stack's life, at every position; last line: faults: N cases, V violations
+	@$(RUN) python -m faults
 
 lock: ## Pin the requirements again
 	@scripts/lock

@@ -46,7 +46,7 @@ def main() -> int:
         for done, (case, violations) in enumerate(workers.judged(), 1):
             if violations:
                 bad += 1
-                print(f"VIOLATION {case}", *[f"    {text}" for text in violations], f"    again: scripts/run python -m faults '{case}'", sep="\n")
+                print("\n    ".join([f"VIOLATION {case}", *violations, f"again: scripts/run python -m faults '{case}'"]), flush=True)
             if time.monotonic() - spoken > BEAT:
                 spoken = time.monotonic()
                 _say(began, f"{done} of {count} done, {bad} bad; last {case}")

@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-from pathlib import Path
-from typing import Any
 
 from .case import Case, Reference, Trial, shape
 from .emulator import AT_ONCE, Account

@@ -113,7 +113,7 @@ class Trial:
             self.wrong(f"the last run changed something again: {_acting(last.result)}")
         things = self.account.ask("things")
         if shape(things) != self.reference.shape:
-            self.wrong(f"what is there at the end is not what a run without faults leaves: {_difference(shape(things), self.reference.shape)}")
+            self.wrong(f"there is at the end, unlike after a run without faults: {_difference(shape(things), self.reference.shape)}")
         self._nothing_beyond("at the end")
 
     def _released(self, ran: Ran) -> bool:
@@ -158,13 +158,15 @@ def beyond(lives: list[Life], limits: dict[str, int]) -> list[str]:
     slots = Counter((life.tags.get("mlinfra:pool", "?"), slot_of(life.tags, life.index)) for life in lives)
     pools = Counter(pool for pool, _slot in slots.elements())
     found = [f"{count} instances live in slot {slot} of {pool}" for (pool, slot), count in slots.items() if count > 1]
-    return found + [f"{count} instances of {pool} live, at most {limits.get(pool, 0)} were wished" for pool, count in pools.items() if count > limits.get(pool, 0)]
+    over = {pool: count for pool, count in pools.items() if count > limits.get(pool, 0)}
+    return found + [f"{count} instances of {pool} live, at most {limits.get(pool, 0)} were wished" for pool, count in over.items()]
 
 
 def _acting(result: dict[str, Any]) -> str:
-    lines = [f"{one['action']} {one['kind']} {one['name']} ({one['reason']})" for one in result["plan"] if one["action"] not in ("keep", "foreign")]
-    return "; ".join(lines[:5])
+    acting = [one for one in result["plan"] if one["action"] not in ("keep", "foreign")]
+    return "; ".join(f"{one['action']} {one['kind']} {one['name']} ({one['reason']})" for one in acting[:5])
 
 
 def _difference(have: dict[str, int], want: dict[str, int]) -> str:
-    return ", ".join(f"{kind}: {have.get(kind, 0)}, not {want.get(kind, 0)}" for kind in sorted({*have, *want}) if have.get(kind, 0) != want.get(kind, 0))
+    kinds = [kind for kind in sorted({*have, *want}) if have.get(kind, 0) != want.get(kind, 0)]
+    return ", ".join(f"{kind}: {have.get(kind, 0)}, not {want.get(kind, 0)}" for kind in kinds)

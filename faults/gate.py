@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sandbox.aws.actions import Call
@@ -89,9 +90,8 @@ class StrikingGate(Gate):
 def _end(pid: int) -> None:
     """SIGKILL, and wait until it has struck: the parent reaps it."""
     os.kill(pid, signal.SIGKILL)
-    for _time in range(500):
-        with contextlib.suppress(OSError, IndexError):
-            if open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "Z":
-                time.sleep(0.01)
-                continue
-        return
+    with contextlib.suppress(OSError, IndexError):
+        for _time in range(500):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+            time.sleep(0.01)

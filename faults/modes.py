@@ -36,7 +36,8 @@ class Mode:
         """For the emulator; two rules of the same number hit two calls that follow one another."""
         rule = {"service": service, "action": action, "nth": nth, **dict(self.rule)}
         if self.name == "throttled":
-            return [{**rule, "code": THROTTLED.get(service, "ThrottlingException"), "status": 400 if service in ("ecr", "ssm") else 503}] * 2
+            code = THROTTLED.get(service, "ThrottlingException")
+            return [{**rule, "code": code, "status": 503 if service in THROTTLED else 400}] * 2
         if self.name == "unanswered":  # one way at this position, the other one at the next
             dropped = zlib.crc32(f"{action}{nth}".encode()) % 2
             return [{**rule, **({"drop": True, "after_effect": True} if dropped else {"silent": True})}]
@@ -56,7 +57,7 @@ MODES = {
             "dies-capacity", "accepted, then ended for want of capacity", True,
             rule=(("terminate", "Server.InsufficientInstanceCapacity: none left"),),
         ),
-        Mode("dies-client", "accepted, then ended by a client error", rule=(("terminate", "Client.InternalError: Client error on launch"),)),
+        Mode("dies-client", "accepted, then ended by a client error", rule=(("terminate", "Client.InternalError: error on launch"),)),
         Mode("killed-before", "the run is killed before the call takes effect", kills=True, rule=(("kill", "before"),)),
         Mode("killed-after", "the run is killed after it took effect", kills=True, rule=(("kill", "after"),)),
     )

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of the engine in a process of its own, as every run of the module is one. Pauses are short; all else is the engine as it ships."""
+"""One run of the engine in a process of its own, as every run of the module is one. Pauses are short; all else is as it ships."""
 
 from __future__ import annotations
 

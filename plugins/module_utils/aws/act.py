@@ -32,6 +32,7 @@ class Act:
         self.facts: dict[Ref, dict[str, Any]] = {}  # what creation told, for outputs
         self.search = Search()  # through the offers of all pools
         self.warnings: list[str] = []
+        self.check: Callable[[str], None] = lambda call: None  # raises when this run may not write any more
 
     @property
     def intent(self) -> Intent:
@@ -62,6 +63,7 @@ class Act:
         deadline: Optional[float] = None
         pause = 0.3
         while True:
+            self.check(f"{service}:{name}")
             try:
                 return getattr(client, operation)(**params)
             except Exception as error:

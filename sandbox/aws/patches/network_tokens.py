@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """CreateNatGateway and CreateVpcEndpoint with a ClientToken make one, however often they are sent.
 
-AWS: both take a ClientToken "to ensure the idempotency of the request"; the same token with other parameters is IdempotentParameterMismatch.
+AWS: both take a ClientToken for that; the same token with other parameters is IdempotentParameterMismatch.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNatGateway.html,
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html,
 https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
