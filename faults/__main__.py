@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put a fault at every writing call of a stack's life:  python -m faults [--list] [--workers N] [PATTERN …]
+"""Put a fault at every writing call of a stack's life:  python -m faults [--some] [--list] [--workers N] [PATTERN …]
 
 A case is ``scenario/service:Action/nth/mode``; patterns have * and ?. The last line sums up: ``faults: N cases, V violations``.
 """
@@ -28,6 +28,7 @@ def find_collection() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__.splitlines()[0].split(":  ")[0])
     parser.add_argument("pattern", nargs="*", help="cases to try, for example 'create/ec2:RunInstances/*'; all unless given")
+    parser.add_argument("--some", action="store_true", help="a fixed selection, as in make test")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes that try out cases side by side")
     options = parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> int:
     from .workers import Workers
 
     began = time.monotonic()
-    with Workers(moto(), max(1, options.workers), options.pattern) as workers:
+    with Workers(moto(), max(1, options.workers), options.pattern, options.some) as workers:
         if options.list:
             print("\n".join(map(str, workers.cases)))
             return 0

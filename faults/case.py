@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.client import Clients
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.placing import slot_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT
 
 from . import run
 from .emulator import Account
@@ -155,11 +157,25 @@ def unowned(things: list[Thing], owned: set[str]) -> list[str]:
 
 def beyond(lives: list[Life], limits: dict[str, int]) -> list[str]:
     """Pools with more instances than wished, slots with more than one."""
-    slots = Counter((life.tags.get("mlinfra:pool", "?"), slot_of(life.tags, life.index)) for life in lives)
-    pools = Counter(pool for pool, _slot in slots.elements())
+    pools = Counter(life.tags.get("mlinfra:pool", "?") for life in lives)
+    slots = Counter((life.tags.get("mlinfra:pool", "?"), slot_of(life.tags, life.index)) for life in lives if not _unsaid(life))
     found = [f"{count} instances live in slot {slot} of {pool}" for (pool, slot), count in slots.items() if count > 1]
     over = {pool: count for pool, count in pools.items() if count > limits.get(pool, 0)}
     return found + [f"{count} instances of {pool} live, at most {limits.get(pool, 0)} were wished" for pool, count in over.items()]
+
+
+def _unsaid(life: Life) -> bool:
+    """An instance of a fleet has its slot by a tag of its own, a moment after the launch; until then any of the launch's."""
+    return FLEET in life.tags and SLOT not in life.tags
+
+
+def selection(cases: list[Case]) -> list[Case]:
+    """A fixed part of them: every position of a creation and every second one of the rest, each in one of its ways, in turn."""
+    positions: dict[tuple[str, str, int], list[Case]] = {}
+    for case in cases:
+        positions.setdefault((case.scenario, case.call, case.nth), []).append(case)
+    turned = [ways[number % len(ways)] for number, ways in enumerate(positions.values())]
+    return [case for number, case in enumerate(turned) if case.scenario == "create" or number % 2]
 
 
 def _acting(result: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ WHOLE: dict[str, Any] = {
     "pools": [
         {"name": "bastion", "count": 1, "instance_types": ["t3.large", "m5.large"], "image": IMAGE},
         {"name": "train", "count": 2, "instance_types": TYPES, "image": IMAGE, "termination_protection": True},
+        {"name": "spot", "count": 2, "instance_types": TYPES, "market": ["spot", "on_demand"], "image": IMAGE},
         {"name": "gang", "count": 2, "spread": False, "instance_types": TYPES, "image": IMAGE},
     ],
 }
@@ -53,7 +54,8 @@ def changed() -> dict[str, Any]:
     wish["buckets"][0].update(versioning=False, encryption="s3", lifecycle=[], tls_only=False)
     wish["repositories"][0].update(keep_last=None, scan_on_push=False, immutable_tags=False)
     wish["identity"] = {"write": ["data"]}
-    wish["pools"][1]["count"], wish["pools"][2]["count"] = 3, 1
+    for pool, count in (("train", 3), ("spot", 3), ("gang", 1)):
+        next(one for one in wish["pools"] if one["name"] == pool)["count"] = count
     return wish
 
 

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from typing import NamedTuple
 
 from .bench import Bench
-from .case import Case
+from .case import Case, selection
 from .emulator import die_with_parent
 from .gate import StrikingGate
 
@@ -25,8 +25,8 @@ class Judged(NamedTuple):
 class Workers:
     """``cases`` once entered; ``judged()`` yields each as it is done."""
 
-    def __init__(self, gate: StrikingGate, count: int, patterns: list[str]) -> None:
-        self._gate, self._count, self._patterns = gate, count, patterns
+    def __init__(self, gate: StrikingGate, count: int, patterns: list[str], some: bool = False) -> None:
+        self._gate, self._count, self._patterns, self._some = gate, count, patterns, some
         self._pipes: list[multiprocessing.connection.Connection] = []
         self._pids: list[int] = []
         self.cases: list[Case] = []
@@ -50,7 +50,8 @@ class Workers:
         listed = [self._recorded(pipe) for pipe in self._pipes]
         if any(one != listed[0] for one in listed):
             raise RuntimeError(f"runs without faults differ: {set(listed[0]).symmetric_difference(*listed[1:])}")
-        self.cases = [case for case in listed[0] if not self._patterns or any(fnmatchcase(str(case), one) for one in self._patterns)]
+        chosen = selection(listed[0]) if self._some else listed[0]
+        self.cases = [case for case in chosen if not self._patterns or any(fnmatchcase(str(case), one) for one in self._patterns)]
         return self
 
     @staticmethod

@@ -91,8 +91,8 @@ class Lock:
     def _take(self) -> bool:
         try:
             tags = to_list(owner_tags(self.scope, "lock", "lock"))
-            text = "Held while a run writes"
-            self.version = self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Tags=tags, Description=text)["Version"]
+            value, text = self._value(), "Held while a run writes"
+            self.version = self.ssm.put_parameter(Name=self.name, Value=value, Type="String", Tags=tags, Description=text)["Version"]
             return True
         except Exception as error:
             if not ambiguous(error) and code_of(error) != "ParameterAlreadyExists":
@@ -141,7 +141,7 @@ class Lock:
         return int(self.ssm.put_parameter(Name=self.name, Value=value, Type="String", Overwrite=True)["Version"])
 
     def _give_back(self, version: int) -> None:
-        """Put the value of that version, the winner's, over ours. The winner may have finished, and the parameter be gone, at any moment."""
+        """Put that version's value, the winner's, over ours. The winner may finish, and the parameter go, at any moment."""
         try:
             winner = self.ssm.get_parameter(Name=f"{self.name}:{version}")["Parameter"]["Value"]
         except Exception as error:
