@@ -73,7 +73,7 @@ class Trial:
         self._nothing_beyond("after the fault")
         if not excused:
             self._lock_is_free("after the fault")
-        if not first.ok:
+        if not (first.ok and self.mode.survived):  # otherwise the run has noticed, and there is nothing left to do
             self._nothing_unowned("after the fault")
             again = self._undisturbed("the next run")
             if not again.ok:

@@ -23,7 +23,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import I
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 #: Every section with nearly every option, so that a mistake can be put into each place.
 FULL: dict[str, Any] = {
@@ -176,7 +176,7 @@ def test_a_spoiled_declaration_is_a_plan_or_one_clear_error(document):
     check(document)
 
 
-@settings(MANY, max_examples=150)
+@settings(MANY, max_examples=100)
 @given(st.dictionaries(st.one_of(st.sampled_from(sorted({*ARGUMENTS, "region"})), ODD_TEXT), ODD, max_size=6))
 def test_anything_at_all_is_one_clear_error(document):
     check({"name": "vision", "environment": "dev", "account_id": "123456789012", "region": "us-east-1", **document})
