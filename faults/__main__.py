@@ -8,6 +8,7 @@ A case is ``scenario/service:Action/nth/mode``; patterns have * and ?. The last 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -37,7 +38,12 @@ def main() -> int:
     from .workers import Workers
 
     began = time.monotonic()
-    with Workers(moto(), max(1, options.workers), options.pattern, options.some) as workers:
+    with contextlib.ExitStack() as stack:
+        try:
+            workers = stack.enter_context(Workers(moto(), max(1, options.workers), options.pattern, options.some))
+        except RuntimeError as error:  # what no run without faults may be
+            print(f"VIOLATION without any fault\n    {error}\nfaults: 0 cases, 1 violations")
+            return 1
         if options.list:
             print("\n".join(map(str, workers.cases)))
             return 0

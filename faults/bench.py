@@ -41,6 +41,8 @@ class Bench:
             _good(reconcile(self.clients, scenario.wish), f"{scenario.name} without faults")
             calls = account.ask("calls")
             there = shape(account.ask("things"))
+        if "ssm:PutParameter" not in calls:
+            raise RuntimeError(f"{scenario.name} writes without having taken the lock")
         return Reference({call: count for call, count in calls.items() if not call.split(":")[1].startswith(READS)}, there)
 
     def cases(self) -> list[Case]:

@@ -15,6 +15,13 @@ from .bench import Bench
 from .case import Case, selection
 from .emulator import die_with_parent
 from .gate import StrikingGate
+from .scenarios import SCENARIOS
+
+
+def asked(patterns: list[str]) -> list[str]:
+    """The scenarios that the patterns can mean; others need not even be begun."""
+    heads = [pattern.partition("/")[0] for pattern in patterns]
+    return [name for name in SCENARIOS if not heads or any(fnmatchcase(name, head) for head in heads)]
 
 
 class Judged(NamedTuple):
@@ -40,7 +47,7 @@ class Workers:
                 die_with_parent()
                 status = 1
                 try:
-                    _work(self._gate, theirs)
+                    _work(self._gate, theirs, asked(self._patterns))
                     status = 0
                 finally:
                     os._exit(status)
@@ -82,9 +89,9 @@ class Workers:
             os.waitpid(pid, 0)
 
 
-def _work(gate: StrikingGate, pipe: multiprocessing.connection.Connection) -> None:
+def _work(gate: StrikingGate, pipe: multiprocessing.connection.Connection, scenarios: list[str]) -> None:
     try:
-        bench = Bench(gate)
+        bench = Bench(gate, scenarios)
     except Exception as error:
         pipe.send(f"{type(error).__name__}: {error}")
         return
