@@ -9,7 +9,7 @@ SKIP ?=
 SMOKE = $(foreach name,ACCOUNT MAX_USD CIDR REGION MARKET YES IN_CI,$(if $($(name)),"$(name)=$($(name))"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure \
+.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure faults \
         lint docs-lint sanity build lock clean smoke-aws smoke-sandbox
 
 help: ## List the targets
@@ -65,6 +65,9 @@ smoke-aws: ## Prove it in your AWS account, for money: ACCOUNT=… MAX_USD=2 CID
 
 smoke-sandbox: ## The same course in the sandbox, with a simulated GPU (as root)
 	@$(RUN) python -m smoke.sandboxed
+
+faults: ## A fault at every write of a stack's life, at every position; last line: faults: N cases, V violations
+	@$(RUN) python -m faults
 
 lock: ## Pin the requirements again
 	@scripts/lock

@@ -33,6 +33,7 @@ class Act:
         self.search = Search()  # through the offers of all pools
         self.warnings: list[str] = []
         self.handed: dict[Ref, Change] = {}  # changes of other kinds that launches carry out, or take back for what they could not have
+        self.check: Callable[[str], None] = lambda call: None  # raises when this run may not write any more
 
     @property
     def intent(self) -> Intent:
@@ -63,6 +64,7 @@ class Act:
         deadline: Optional[float] = None
         pause = 0.3
         while True:
+            self.check(f"{service}:{name}")
             try:
                 return getattr(client, operation)(**params)
             except Exception as error:

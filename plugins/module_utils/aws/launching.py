@@ -203,8 +203,9 @@ class Launching:
 
         if waiting:
             self.act.wait(f"launching {len(waiting)} instances", done)
-        for batch in self.batches:
-            self._reopen(batch, [raw for raw in ended if self.launched[raw["InstanceId"]][2] is batch])
+        whose = [(batch, [raw for raw in ended if self.launched[raw["InstanceId"]][2] is batch]) for batch in self.batches]
+        for batch, lost in whose:  # which forgets those that ended
+            self._reopen(batch, lost)
         return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches)
 
     def _left(self, batch: Batch) -> bool:

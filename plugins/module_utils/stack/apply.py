@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Callable, Optional
@@ -42,6 +43,19 @@ _GONE = (
     "InvalidLaunchTemplateId.NotFound",
     "InvalidLaunchTemplateName.NotFoundException",
     "InvalidPlacementGroup.Unknown",
+)
+
+
+#: What taking something away answers when it is away already: a repetition of a request whose first answer was lost.
+_UNDONE = (
+    *_GONE,
+    "InvalidPermission.NotFound",
+    "InvalidAssociationID.NotFound",
+    "InvalidRoute.NotFound",
+    "Gateway.NotAttached",
+    "LifecyclePolicyNotFoundException",
+    "InvalidLaunchTemplateName.NotFoundException",
+    "InvalidLaunchTemplateId.NotFound",
 )
 
 
@@ -152,19 +166,32 @@ def _update(act: Act, kind: Kind, change: Change) -> None:
     try:
         kind.update(act, change)
     except Exception as error:
-        found = _look(act, kind, change.name) if ambiguous(error) else None
+        found = _look(act, kind, change.name) if ambiguous(error) or code_of(error) in _UNDONE else None
         if found is None:
             raise
         _finish(act, kind, change, found)
 
 
 def _delete(act: Act, kind: Kind, change: Change) -> None:
+    """Delete, and after a failure that may have taken effect look what is left of it before the rest is done."""
+    try:
+        kind.delete(act, change)
+    except Exception as error:
+        if not ambiguous(error) and code_of(error) not in _UNDONE:
+            raise
+        found = _look(act, kind, change.name)
+        if found is not None and found.id == change.id:
+            found.facts = {**change.found.facts, **found.facts}
+            _delete_rest(act, kind, dataclasses.replace(change, found=found))
+    act.removed.add(kind.name)
+
+
+def _delete_rest(act: Act, kind: Kind, change: Change) -> None:
     try:
         kind.delete(act, change)
     except Exception as error:
         if code_of(error) not in _GONE:
             raise
-    act.removed.add(kind.name)
 
 
 def _create(act: Act, kind: Kind, change: Change) -> None:

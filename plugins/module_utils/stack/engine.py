@@ -78,16 +78,23 @@ class _Run:
             return self._told(seen, changes)
         planning.refuse_blocked(changes)
         if not any(change.acts for change in changes):
+            if self.intent.absent:
+                self._sweep()
             return self._told(seen, changes, **self._proof(seen))
         self.clients.prepare(["ssm", *observing.services(self.intent, everything=True)] if self.intent.absent else ["ssm"])
         with Lock(self.clients.get("ssm"), self.intent.scope, self.control, owner_of(self.caller.arn)) as lock:
             seen, changes = self._again(seen, changes, lock.waited)
-            act = self._apply(seen, changes)
+            act = self._apply(seen, changes, lock)
         remaining = self._proof(observing.observe(self.reader)) if self.intent.absent else {}
         if remaining.get("remaining"):
             names = ", ".join(f"{one['kind']} {one['name']} ({one['id']})" for one in remaining["remaining"])
             raise StackError(f"{self.intent.scope.prefix} is not gone: {names} remain", "Run again", **remaining)
         return self._told(seen, changes, act, **remaining)
+
+    def _sweep(self) -> None:
+        """A removal that was killed at its very end leaves nothing but its lock: it goes too."""
+        self.clients.prepare(["ssm"])
+        Lock(self.clients.get("ssm"), self.intent.scope, self.control, owner_of(self.caller.arn)).sweep()
 
     def _approved(self, seen: Observed, changes: list[Change]) -> None:
         """:raises StackError: ``expect_plan`` names another plan than this one."""
@@ -121,8 +128,9 @@ class _Run:
         planning.refuse_blocked(again)
         return fresh, again
 
-    def _apply(self, seen: Observed, changes: list[Change]) -> Act:
+    def _apply(self, seen: Observed, changes: list[Change], lock: Lock) -> Act:
         act = Act(self.reader, seen)
+        act.check = lock.check
         finished: list[Change] = []
         try:
             carry_out(act, changes, finished.append)
@@ -132,11 +140,11 @@ class _Run:
                 failure.details["offers_tried"] = [one.public() for one in act.search.tried]
             failure.details["applied"] = [f"{change.action} {change.kind} {change.name}" for change in finished]
             if self.control.on_failure == "rollback" and not self.intent.absent:
-                failure.details.update(self._rolled_back(seen))
+                failure.details.update(self._rolled_back(seen, lock))
             raise failure from error
         return act
 
-    def _rolled_back(self, before: Observed) -> dict[str, Any]:
+    def _rolled_back(self, before: Observed, lock: Lock) -> dict[str, Any]:
         """Remove what this run made: what is owned now and was not there before."""
         intent = Intent(self.intent.stack, dataclasses.replace(self.control, state="absent", check_mode=False))
         known = {(kind, found.id) for kind, listed in before.found.items() for found in listed}
@@ -146,7 +154,9 @@ class _Run:
             kinds = set(before.found)
             seen = observing.look_closer(reader, observing.observe(reader, kinds))
             made = [change for change in planning.plan(intent, seen) if change.action == "delete" and (change.kind, change.id) not in known]
-            carry_out(Act(reader, seen), made)
+            act = Act(reader, seen)
+            act.check = lock.check
+            carry_out(act, made)
         except Exception as error:
             return {"rollback": f"failed: {explain(error, self.clients.call_of(error)).message}"}
         return {"rollback": "complete", "rolled_back": [f"{change.kind} {change.name}" for change in made]}

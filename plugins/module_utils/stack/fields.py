@@ -61,7 +61,7 @@ def _value(value: Any, option: Mapping[str, Any], problems: Problems, path: str)
         return None
     try:
         value = _READERS[kind](value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # int(inf), for one
         problems.add(path, value, *_WANTED[kind])
         return None
     choices = option.get("choices")

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One writer per stack: an SSM parameter that is put without Overwrite, which only one of two runs can do.
 
-Its value says who holds it, since when and until when. A lock that has expired, or whose holder ran on this machine and is dead, is taken
-over by writing the parameter's next version: SSM numbers versions one by one, so of two runs that try, only one gets the number after the
-one that both saw.
+Its value says who holds it, since when and until when. A run renews its lock for as long as it lasts (renewal.py). A lock that has expired,
+or whose holder ran on this machine and is dead, is taken over by writing the parameter's next version: SSM numbers versions one by one, so
+of two runs that try, only one gets the number after the one that both saw. The other one puts the winner's value back.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from typing import Any, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, ambiguous, code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import owner_tags, to_list
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.holder import is_dead, myself
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.renewal import LEASE, Renewal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope
 
-# Seconds that a run may take besides waiting for instances. Generous, since emptying a large bucket takes hours and a lock that ends under
-# its holder lets two runs write. Who died on this machine is told by its process; elsewhere break_lock ends the wait.
-MARGIN = 6 * 3600
 _POLL = 1.0
+_ABSENT = ("ParameterNotFound", "ParameterVersionNotFound")
 
 
 class Lock:
@@ -38,6 +37,9 @@ class Lock:
         self.owner = owner
         self.run = uuid.uuid4().hex
         self.waited = False  # another run held it meanwhile, so everything may be different now
+        self.since = time.time()
+        self.version = 0  # of the parameter, as this run wrote it last
+        self.renewal = Renewal(self.renew)
 
     @property
     def name(self) -> str:
@@ -50,10 +52,21 @@ class Lock:
                 raise self._held()
             self.waited = True
             time.sleep(_POLL)
+        self.renewal.start()
         return self
+
+    def check(self, call: str) -> None:
+        """:raises StackError: it is not certain any more that no other run writes, so ``call`` must not be made."""
+        if not self.renewal.good():
+            raise StackError(
+                f"the lock {self.name} was lost (another run took it over, or it could not be renewed in time): stopped before {call}",
+                "Run again: what was made is found and kept",
+                call=call,
+            )
 
     def __exit__(self, *_: Any) -> None:
         """Released also after a failure; a lock that somebody took over meanwhile stays theirs."""
+        self.renewal.stop()
         try:
             value, _version = self._read()
             if value is not None and value.get("run") == self.run:
@@ -62,21 +75,24 @@ class Lock:
             if code_of(error) != "ParameterNotFound" and _[0] is None:
                 raise
 
-    def _value(self) -> str:
+    def _value(self, after: int = 0) -> str:
+        """:param after: the version that the writer has seen and means to follow."""
         now = time.time()
         value = {
             "owner": self.owner,
             "run": self.run,
-            "since": now,
-            "expires": now + self.control.wait_timeout + MARGIN,
+            "since": self.since,
+            "expires": now + LEASE,
             "holder": myself(),
+            "after": after,
         }
         return json.dumps(value, sort_keys=True)
 
     def _take(self) -> bool:
         try:
             tags = to_list(owner_tags(self.scope, "lock", "lock"))
-            self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Tags=tags, Description="Held while a run writes")
+            value, text = self._value(), "Held while a run writes"
+            self.version = self.ssm.put_parameter(Name=self.name, Value=value, Type="String", Tags=tags, Description=text)["Version"]
             return True
         except Exception as error:
             if not ambiguous(error) and code_of(error) != "ParameterAlreadyExists":
@@ -85,25 +101,70 @@ class Lock:
         if value is None:
             return False  # released in between: the next attempt takes it
         if value.get("run") == self.run:
+            self.version = version
             return True  # the request that got no answer took effect
-        if not (self.control.break_lock or value.get("expires", 0) <= time.time() or is_dead(value.get("holder"))):
-            return False
-        return self._take_over(version)
+        return self._abandoned(value) and self._take_over(version)
+
+    def _abandoned(self, value: dict[str, Any]) -> bool:
+        return bool(self.control.break_lock or value.get("expires", 0) <= time.time() or is_dead(value.get("holder")))
+
+    def sweep(self) -> None:
+        """Take away a lock that nobody holds any more, by holding it for a moment; one that is held stays."""
+        value, version = self._read()
+        if value is not None and self._abandoned(value) and self._take_over(version):
+            self.__exit__(None, None, None)
 
     def _take_over(self, seen_version: int) -> bool:
-        answer = self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Overwrite=True)
-        if answer["Version"] in (seen_version + 1, 1):  # 1: its holder released it meanwhile, so that it was made anew
+        self.version = self._overwrite(self._value(seen_version))
+        if self.version in (seen_version + 1, 1):  # 1: its holder released it meanwhile, so that it was made anew
             self.waited = True
             return True
-        winner = self.ssm.get_parameter(Name=f"{self.name}:{seen_version + 1}")["Parameter"]["Value"]
-        self.ssm.put_parameter(Name=self.name, Value=winner, Type="String", Overwrite=True)
+        self._give_back(seen_version + 1)
         return False
 
-    def _read(self) -> tuple[Optional[dict[str, Any]], int]:
+    def renew(self) -> bool:
+        """Put off the end; False when another run has taken the lock over, whose it then stays."""
+        before = self.version
+        version = self._overwrite(self._value(before))
+        if version == 1:  # whoever took it over has released it by now: it is nobody's
+            self._forget()
+            return False
+        for number in range(before + 1, version):  # written by others since; or by us, when an answer was lost
+            value, _version = self._read(number)
+            if value is not None and value.get("run") != self.run and value.get("after", number - 1) == number - 1:
+                self._give_back(number)
+                return False  # taken over by one that saw it expired; one that saw an older version has lost, and given it back
+        self.version = version
+        return True
+
+    def _overwrite(self, value: str) -> int:
+        return int(self.ssm.put_parameter(Name=self.name, Value=value, Type="String", Overwrite=True)["Version"])
+
+    def _give_back(self, version: int) -> None:
+        """Put that version's value, the winner's, over ours. The winner may finish, and the parameter go, at any moment."""
         try:
-            parameter = self.ssm.get_parameter(Name=self.name)["Parameter"]
+            winner = self.ssm.get_parameter(Name=f"{self.name}:{version}")["Parameter"]["Value"]
         except Exception as error:
-            if code_of(error) == "ParameterNotFound":
+            if code_of(error) not in _ABSENT:
+                raise
+            return
+        if self._overwrite(winner) == 1:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Delete a parameter that we made anew by overwriting what was gone."""
+        try:
+            self.ssm.delete_parameter(Name=self.name)
+        except Exception as error:
+            if code_of(error) not in _ABSENT:
+                raise
+
+    def _read(self, number: Optional[int] = None) -> tuple[Optional[dict[str, Any]], int]:
+        """Value and version, the newest unless another is asked for."""
+        try:
+            parameter = self.ssm.get_parameter(Name=self.name if number is None else f"{self.name}:{number}")["Parameter"]
+        except Exception as error:
+            if code_of(error) in _ABSENT:
                 return None, 0
             raise
         try:
@@ -119,7 +180,7 @@ class Lock:
         waited = f" after {self.control.lock_timeout} s" if self.control.lock_timeout else ""
         return StackError(
             f"the stack {self.scope.prefix} is locked{waited}: {value.get('owner', 'somebody')} holds {self.name} since {since}, "
-            f"until {until} at the latest",
+            f"until {until} unless it renews it",
             "Wait for that run (lock_timeout: SECONDS waits), or set break_lock: true if it is certainly dead. Nothing was changed",
             lock={"name": self.name, "owner": value.get("owner"), "run": value.get("run"), "since": since, "expires": until},
         )
