@@ -5,10 +5,12 @@ RUN := scripts/run
 # make test ONLY=unit,lint   make test SKIP=molecule   (names: scripts/test --list)
 ONLY ?=
 SKIP ?=
+# what smoke-aws and smoke-sandbox are asked for, when it is given
+SMOKE = $(foreach name,ACCOUNT MAX_USD CIDR REGION MARKET YES IN_CI,$(if $($(name)),"$(name)=$($(name))"))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure \
-        lint docs-lint sanity build lock clean
+        lint docs-lint sanity build lock clean smoke-aws smoke-sandbox
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +59,12 @@ bench-provision: ## aws_stack against the stock modules; last lines: NAME RATIO 
 
 bench-configure: ## configure, unchanged, against pings on the same hosts; last lines: NAME RATIO GOAL
 	@$(RUN) python -m bench.configure
+
+smoke-aws: ## Prove it in your AWS account, for money: ACCOUNT=… MAX_USD=2 CIDR=…/32
+	@$(RUN) python -m smoke $(SMOKE)
+
+smoke-sandbox: ## The same course in the sandbox, with a simulated GPU (as root)
+	@$(RUN) python -m smoke.sandboxed
 
 lock: ## Pin the requirements again
 	@scripts/lock
