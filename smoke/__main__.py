@@ -9,6 +9,7 @@ import functools
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from smoke import course, versions
 from smoke.steps import say
@@ -72,6 +73,7 @@ def refuse(problems: list[str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m smoke", description="Prove mlinfra.hosts in a real AWS account.", epilog=USAGE)
     parser.add_argument("--sandbox", action="store_true", help="in the sandbox's emulated AWS, whose environment this is run in")
+    parser.add_argument("--runs", type=Path, default=course.RUNS, help="where runs are kept (default: %(default)s)")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=", ".join(NAMES))
     arguments = parser.parse_args()
     asked = dict(text.partition("=")[::2] for text in arguments.settings)
@@ -85,12 +87,12 @@ def main() -> int:
     clients = Clients(wish.region)
     if problems := clients.problems():
         return refuse(problems)
-    for inventory in course.unfinished():
+    for inventory in course.unfinished(arguments.runs):
         say(f"An earlier run did not see that nothing of it is left: {inventory.parent.name}. To remove what there is of it:")
         confirm = f"aws_stack_confirm={inventory.parent.name}-{course.declare.ENVIRONMENT}"
         say(f"  scripts/run ansible-playbook -i {inventory} mlinfra.hosts.destroy -e {confirm}")
     ask = agree if asked.get("YES") != "1" else lambda question: True
-    return course.Course(wish, clients, ask, clients.secrets).run()
+    return course.Course(wish, clients, ask, clients.secrets, arguments.runs.resolve()).run()
 
 
 if __name__ == "__main__":

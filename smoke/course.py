@@ -37,6 +37,7 @@ class Course:
     client: Callable[[str], Any]  # service → boto3 client
     agree: Callable[[str], bool]  # asks somebody
     secrets: Callable[[], dict[str, str]]  # texts of the credentials → what stands for them
+    runs: Path = RUNS
     stack: str = field(default_factory=lambda: f"smoke-{secrets.token_hex(3)}")
     begun: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
     made_at: float | None = None
@@ -46,7 +47,7 @@ class Course:
     left_problem: str = ""
 
     def __post_init__(self) -> None:
-        self.folder = RUNS / self.stack
+        self.folder = self.runs / self.stack
         self.inventory = self.folder / "inventory"
         self.key = self.folder / "id_ed25519"
         self.steps = Steps(self.folder, time.monotonic() + cost.LIMIT_MINUTES * 60)
@@ -96,9 +97,9 @@ class Course:
             return
         self.steps.call("The second run changes nothing", self._unchanged)
         for name, book in (("Reach", "reachable"), ("Configure", "configure"), ("Verify", "verify")):
-            if not self._play(name, f"mlinfra.hosts.{book}") and book != "verify":
+            if not self._play(name, f"mlinfra.hosts.{book}", hosts=True) and book != "verify":
                 return
-        self._play("Look at the host", "look-at-host.yml")
+        self._play("Look at the host", "look-at-host.yml", hosts=True)
 
     def _remove(self) -> None:
         """Until nothing is left, or nothing more can be done about it."""
@@ -180,14 +181,16 @@ class Course:
         for path, content in files.items():
             path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
-    def _playbook(self, book: str, *arguments: str) -> list[str]:
+    def _playbook(self, book: str, *arguments: str, hosts: bool = False) -> list[str]:
+        """The command. :param hosts: whether EC2 is asked for hosts; it must not be before the account is known to be the right one."""
         target = str(PLAYBOOKS / book) if book.endswith(".yml") else book
-        return ["ansible-playbook", "-i", str(self.inventory), target, "-e", f"smoke_folder={self.folder}", *arguments]
+        inventory = self.inventory if hosts else self.inventory / "controller.yml"
+        return ["ansible-playbook", "-i", str(inventory), target, "-e", f"smoke_folder={self.folder}", *arguments]
 
-    def _play(self, name: str, book: str, *arguments: str) -> bool:
+    def _play(self, name: str, book: str, *arguments: str, hosts: bool = False) -> bool:
         if self.steps.stopped:
             return False
-        return self.steps.run(name, self._playbook(book, *arguments))
+        return self.steps.run(name, self._playbook(book, *arguments, hosts=hosts))
 
     def _destroy(self) -> list[str]:
         return self._playbook("mlinfra.hosts.destroy", "-e", f"aws_stack_confirm={self.stack}-{declare.ENVIRONMENT}")
@@ -256,6 +259,6 @@ def _host(host: dict[str, Any] | None, taken: dict[str, Any] | None) -> dict[str
     }
 
 
-def unfinished() -> list[Path]:
+def unfinished(runs: Path) -> list[Path]:
     """Inventories of earlier runs that did not see their end: whoever killed them left them."""
-    return sorted(path.parent / "inventory" for path in RUNS.glob(f"*/{OPEN}"))
+    return sorted(path.parent / "inventory" for path in runs.glob(f"*/{OPEN}"))

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from smoke.judge import FAILED, PROVEN
+from smoke.judge import FAILED
 
+DONE = "done"
 GRACE_SECONDS = 30  # for a playbook to end by itself: aws_stack then gives its lock back
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -66,14 +67,14 @@ class Steps:
     def note(self, name: str, state: str, seconds: float, detail: str = "") -> bool:
         self.done.append(Step(name, state, seconds, detail))
         say(f"   {name}: {state} in {seconds:.1f} s{': ' + detail if detail else ''}")
-        return state == PROVEN
+        return state == DONE
 
     def call(self, name: str, work: Callable[[], str]) -> bool:
         """A step in this process. ``work`` returns its detail, and raises StepError for a reason to fail."""
         say(f"\n== {name}")
         begun = time.monotonic()
         try:
-            detail, state = work(), PROVEN
+            detail, state = work(), DONE
         except StepError as error:
             detail, state = str(error), FAILED
         return self.note(name, state, time.monotonic() - begun, detail)
@@ -95,7 +96,7 @@ class Steps:
             return self.note(name, FAILED, seconds, why)
         if child.returncode:
             return self.note(name, FAILED, seconds, f"exit code {child.returncode}: {said(log.read_text(errors='replace'))}")
-        return self.note(name, PROVEN, seconds)
+        return self.note(name, DONE, seconds)
 
     def _wait(self, child: subprocess.Popen[bytes], end: float, shown: BinaryIO, heed: bool) -> str:
         """Why the step was ended before its end; empty when it ended by itself. Shows what it writes."""
