@@ -226,14 +226,14 @@ class Course:
             },
             "left": None if self.left is None else [str(one) for one in self.left],
             "left_problem": self.left_problem,
-            "advice": leftovers.advice(self.left or [], self.wish.region, self.stack, again),
+            "advice": leftovers.advice(self.left, self.wish.region, self.stack, again),
             "versions": versions.read(CHECKOUT),
         }
         told = report.scrubbed(told, {self.wish.account: report.shortened(self.wish.account), **self._secrets()})
         (self.folder / "report.json").write_text(report.as_json(told), encoding="utf-8")
         (self.folder / "report.md").write_text(report.as_markdown(told), encoding="utf-8")
         say(f"\n== {report.verdict(told)}")
-        for line in told["advice"] if self.left else []:
+        for line in told["advice"]:
             say(line)
         say(f"{self.folder}/report.md is the report, to attach to an issue; the logs beside it are for you alone.")
         return told

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 PROVEN, FAILED, NOT_HERE, NOT_RUN = "proven", "failed", "not provable here", "not run"
 DRIVER, SMI, CONTAINER, SMI_IN_CONTAINER = "driver", "nvidia-smi on the host", "container", "nvidia-smi in a container"
+LAST_RESORT = "the host would end itself"
 SIMULATED = "the GPU is simulated"
 
 
@@ -19,14 +20,15 @@ class Proof(NamedTuple):
 
 
 def proofs(host: Mapping[str, Any] | None, sandbox: bool) -> list[Proof]:
-    """One entry for each of the four things that a host must show.
+    """One entry for each of the five things that a host must show.
 
     :param host: what playbook look-at-host wrote; None when it was not run.
     :param sandbox: whether its GPU is simulated, so that no driver can answer.
     """
     if host is None:
-        return [Proof(name, NOT_RUN) for name in (DRIVER, SMI, CONTAINER, SMI_IN_CONTAINER)]
+        return [Proof(name, NOT_RUN) for name in (DRIVER, SMI, CONTAINER, SMI_IN_CONTAINER, LAST_RESORT)]
     found = [_driver(host["gpu"]), _smi(host["smi"], host["gpu"]), _container(host["container"]), _smi_in_container(host["container"])]
+    found.append(_last_resort(host["last_resort"]))
     if not sandbox:
         return found
     hardware = (DRIVER, SMI, SMI_IN_CONTAINER)
@@ -61,6 +63,11 @@ def _container(container: Mapping[str, Any]) -> Proof:
     if container.get("problem") or not container.get("version"):
         return Proof(CONTAINER, FAILED, " ".join(str(container.get("problem") or "no engine answered").split()))
     return Proof(CONTAINER, PROVEN, f"{container['engine']} {container['version']}")
+
+
+def _last_resort(timer: str) -> Proof:
+    """:param timer: what systemctl says of the timer that first boot made."""
+    return Proof(LAST_RESORT, PROVEN if timer == "active" else FAILED, f"its timer is {timer or 'not there'}")
 
 
 def _smi_in_container(container: Mapping[str, Any]) -> Proof:

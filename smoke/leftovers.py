@@ -104,13 +104,13 @@ def others(arns: Iterable[str]) -> list[Left]:
     return found
 
 
-def advice(left: Iterable[Left], region: str, stack: str, again: str) -> list[str]:
-    """How to remove it, as Markdown. :param again: the command that destroys the stack. Pure."""
-    left = list(left)
-    if not left:
+def advice(left: Iterable[Left] | None, region: str, stack: str, again: str) -> list[str]:
+    """How to remove it, as Markdown. :param left: None when that is not known. :param again: the command that destroys the stack. Pure."""
+    left = None if left is None else list(left)
+    if left == []:
         return []
     lines = ["First once more what the run did:", "", f"    {again}", ""]
-    instances = [one.id for one in left if one.kind == "instance"]
+    instances = [one.id for one in left or [] if one.kind == "instance"]
     if instances:
         lines += [
             "What costs money, at once:",

@@ -22,6 +22,7 @@ HOST = {
     },
     "smi": {"code": 0, "text": "NVIDIA-SMI 580.95.05"},
     "container": {"engine": "docker", "version": "20.10.24", "gpus": ["GPU 0: Tesla T4 (UUID: GPU-0)"], "problem": ""},
+    "last_resort": "active",
 }
 
 
@@ -36,6 +37,7 @@ def test_everything_is_proven_by_what_the_host_says():
         "1 x T4",
         "docker 20.10.24",
         "GPU 0: Tesla T4 (UUID: GPU-0)",
+        "its timer is active",
     ]
 
 
@@ -65,7 +67,13 @@ def test_a_simulated_gpu_proves_nothing_even_when_it_answers():
         judge.SMI: "not provable here",
         judge.CONTAINER: "proven",
         judge.SMI_IN_CONTAINER: "not provable here",
+        judge.LAST_RESORT: "proven",
     }
+
+
+@pytest.mark.parametrize("timer", ["", "inactive", "failed"])
+def test_a_host_that_would_live_on_is_told(timer):
+    assert states({**HOST, "last_resort": timer})[judge.LAST_RESORT] == "failed"
 
 
 def test_a_container_that_does_not_run_fails_in_the_sandbox_too():
