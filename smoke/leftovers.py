@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 TAG = "mlinfra:stack"
+#: An instant fleet, which is how spot is launched, is EC2's record of one request: it keeps nothing running and costs nothing. EC2 lists none
+#: to whoever does not know its id (API reference of DescribeFleets). What it launched is asked for as instances.
+RECORDS = frozenset({"fleet"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ KINDS = (
         "spot request", "spot-instances-request", "describe_spot_instance_requests", "SpotInstanceRequests[]", "SpotInstanceRequestId",
         "State", ("closed", "cancelled", "failed"),
     ),
+    Kind("launch template", "launch-template", "describe_launch_templates", "LaunchTemplates[]", "LaunchTemplateId"),
     Kind("address", "elastic-ip", "describe_addresses", "Addresses[]", "AllocationId"),
     Kind("key pair", "key-pair", "describe_key_pairs", "KeyPairs[]", "KeyPairId"),
     Kind("security group", "security-group", "describe_security_groups", "SecurityGroups[]", "GroupId"),
@@ -92,7 +96,7 @@ def _of_kind(ec2: Any, kind: Kind, stack: str) -> Iterable[Left]:
 
 def others(arns: Iterable[str]) -> list[Left]:
     """Of what the tagging API names, what was not asked for at its own service. Pure."""
-    asked = {kind.arn for kind in KINDS}
+    asked = {kind.arn for kind in KINDS} | RECORDS
     found = []
     for arn in arns:
         service, resource = arn.split(":", 5)[2::3]

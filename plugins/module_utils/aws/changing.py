@@ -29,7 +29,7 @@ def behind(found: Found, pool: Pool, seen: Observed) -> str:
 
 
 def replaced(pool: Pool, force: Collection[str], seen: Observed) -> dict[int, Found]:
-    """Slot → the instance that gets a successor there: none in a pool that is to be stopped, or whose lease is over. A gang is replaced whole."""
+    """Slot → the instance that gets a successor there. A gang is replaced whole; what is to be stopped, or whose lease is over, is not."""
     if pool.on_change != "replace" or pool.power == "stopped":
         return {}
     there, until = value.staying(pool, force, seen), terms.ends(pool, seen)

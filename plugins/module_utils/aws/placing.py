@@ -149,7 +149,7 @@ def choose(pool: Pool, intent: Intent, seen: Observed, count: int, beside: Optio
     ordered = in_order(found, wish, by_price=pool.gpu is not None)
     found = sorted(ordered, key=lambda one: one.instance_type not in used)
     asked = need(pool, seen, found, count)
-    left = within(asked, seen.limits, free(subnets, intent, seen))
+    left = within(asked, seen.limits, free_addresses(subnets, intent, seen))
     return Choice(tuple(left or found), subnets, tuple(found))  # with none left, preflight refuses the plan, or EC2 is asked all the same
 
 
@@ -167,7 +167,7 @@ def within(asked: Need, limits: Limits, addresses: Mapping[str, Optional[int]]) 
     ]
 
 
-def free(subnets: Mapping[str, Ref], intent: Intent, seen: Observed) -> dict[str, Optional[int]]:
+def free_addresses(subnets: Mapping[str, Ref], intent: Intent, seen: Observed) -> dict[str, Optional[int]]:
     """Zone → free addresses of its subnet; of one that is not made yet, all that it will have."""
     network = intent.stack.network
     wished = {} if network.existing is not None else {subnet_name(one): one.cidr for one in blocks(network, seen)}

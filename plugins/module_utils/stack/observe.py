@@ -13,9 +13,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import fin
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.subnet import zones_unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.vpc import VPC
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_reading
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_reading, type_facts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading as capacity
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import type_facts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME, KINDS

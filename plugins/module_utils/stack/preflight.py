@@ -87,7 +87,7 @@ def lines(intent: Intent, seen: Observed, changes: Iterable[Change]) -> list[Lin
 
 def _room(need: Need, choice: placing.Choice, intent: Intent, seen: Observed, taken: dict[str, float]) -> list[Line]:
     """Quotas and addresses, which together say whether the pool can be had."""
-    free = placing.free(choice.subnets, intent, seen)
+    free = placing.free_addresses(choice.subnets, intent, seen)
     quota, addresses = limits_vcpu.most(need, seen.limits, taken), limits_addresses.most(need, free)
     few = [most is not None and most < need.least for most in (quota, addresses)]
     none = bool(need.least) and not placing.within(need, seen.limits, free)

@@ -10,15 +10,14 @@ import pytest
 import yaml
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse
-from sandbox.aws.process import Emulator
 
 NAMES = ("demo", "dev", "staging", "prod")
 
 
 @pytest.fixture(scope="module")
-def aws():
-    with Emulator() as emulator:
-        yield emulator
+def aws(emulator):
+    emulator.reset()
+    return emulator
 
 
 @pytest.fixture

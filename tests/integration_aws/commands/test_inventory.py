@@ -12,15 +12,15 @@ HEAD = "plugin: mlinfra.hosts.ec2_gpu\n"
 
 
 @pytest.fixture(scope="module")
-def aws():
-    with Emulator() as emulator:  # of its own: instances stay for all tests of this file
-        launch(emulator, "train", 2, "g5.12xlarge", access="direct")
-        launch(emulator, "cpu", 1, "t3.large", access="direct")
-        launch(emulator, "gate", 1, "t3.micro", environment="prod", access="direct", **{"ssh-user": "ops"})
-        launch(emulator, "inner", 2, "g5.xlarge", environment="prod", access="bastion", bastion="gate")
-        launch(emulator, "train", 1, "g4dn.xlarge", stack="speech", access="direct")
-        launch(emulator, "other", 1, "t3.micro", kind="volume")  # not an instance of ours
-        yield emulator
+def aws(emulator):
+    emulator.reset()  # once: instances stay for all tests of this file
+    launch(emulator, "train", 2, "g5.12xlarge", access="direct")
+    launch(emulator, "cpu", 1, "t3.large", access="direct")
+    launch(emulator, "gate", 1, "t3.micro", environment="prod", access="direct", **{"ssh-user": "ops"})
+    launch(emulator, "inner", 2, "g5.xlarge", environment="prod", access="bastion", bastion="gate")
+    launch(emulator, "train", 1, "g4dn.xlarge", stack="speech", access="direct")
+    launch(emulator, "other", 1, "t3.micro", kind="volume")  # not an instance of ours
+    return emulator
 
 
 def launch(aws: Emulator, pool: str, count: int, kind_of_instance: str, **tags: str) -> list[str]:

@@ -13,16 +13,10 @@ import pytest
 from sandbox.aws.process import Emulator
 
 
-@pytest.fixture(scope="module")
-def emulator_of_plays():
-    with Emulator() as emulator:
-        yield emulator
-
-
 @pytest.fixture
-def aws(emulator_of_plays):
-    emulator_of_plays.reset()
-    return emulator_of_plays
+def aws(emulator):
+    emulator.reset()
+    return emulator
 
 
 @pytest.fixture

@@ -13,17 +13,16 @@ from pathlib import Path
 import pytest
 
 from sandbox.aws.isolation import ACCOUNT, FAKE_SECRET
-from sandbox.aws.process import Emulator
 from smoke import leftovers
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def aws():
-    with Emulator() as emulator:
-        emulator.timing(pending=0.1, shutting_down=0.1, stopping=0.1, profile_propagation=0.0)
-        yield emulator
+def aws(emulator):
+    emulator.reset()
+    emulator.timing(pending=0.1, shutting_down=0.1, stopping=0.1, profile_propagation=0.0)
+    return emulator
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ def test_the_tag_index_is_believed_only_where_nobody_else_was_asked():
     """GetResources names what was tagged once, so an instance that is gone stays in it for a while."""
     arns = [
         "arn:aws:ec2:us-east-1:111122223333:instance/i-1",
+        "arn:aws:ec2:us-east-1:111122223333:fleet/fleet-1",
         "arn:aws:ec2:us-east-1:111122223333:natgateway/nat-1",
         "arn:aws:ssm:us-east-1:111122223333:parameter/mlinfra/smoke-0a1b2c/proof/lock",
         "arn:aws:s3:::smoke-bucket",
