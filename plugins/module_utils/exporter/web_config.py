@@ -54,6 +54,7 @@ def decide_hashes(users, stored, matches, new_hash):
 
 def without_secrets(text, fresh=()):
     """The file's text as a diff may show it: hashes are replaced, and one of `fresh` differs from the one before."""
+
     def hide(match):
         return "%s(%s)" % (match.group(1), "new hash" if match.group(2) in fresh else "hash")
 

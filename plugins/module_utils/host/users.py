@@ -32,9 +32,7 @@ def input_problems(wishes):
         if name in seen:
             found.append("%s.name is %s: there is another entry for it. Make one of the two." % (where, name))
         seen.add(name)
-        found += [
-            "%s.groups has %r: expected the name of a group." % (where, group) for group in wish["groups"] if not NAME.match(group)
-        ]
+        found += ["%s.groups has %r: expected the name of a group." % (where, group) for group in wish["groups"] if not NAME.match(group)]
         if wish["shell"] and not re.match(r"^/[A-Za-z0-9/._+-]+$", wish["shell"]):
             found.append("%s.shell is %r: expected the path of a program, as in /bin/bash." % (where, wish["shell"]))
         for number, line in enumerate(wish["ssh_keys"] or []):

@@ -123,9 +123,7 @@ def summary(hosts, asked):
 
 def unproven(hosts):
     """(host, role, entry) of what is there and cannot be proven here."""
-    return [
-        (name, role, roles[role]) for name, roles in sorted(hosts.items()) for role in HEADINGS if roles[role]["state"] == NOT_PROVEN
-    ]
+    return [(name, role, roles[role]) for name, roles in sorted(hosts.items()) for role in HEADINGS if roles[role]["state"] == NOT_PROVEN]
 
 
 def table(told):
