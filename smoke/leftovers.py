@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 TAG = "mlinfra:stack"
-#: An instant fleet, which is how spot is launched, is EC2's record of one request: it keeps nothing running and costs nothing. EC2 lists none
-#: to whoever does not know its id (API reference of DescribeFleets). What it launched is asked for as instances.
+#: An instant fleet, which is how spot is launched, is EC2's record of one request: it keeps nothing running and costs nothing. EC2 lists it
+#: only to whoever knows its id (API reference of DescribeFleets). What it launched is asked for as instances.
 RECORDS = frozenset({"fleet"})
 
 
