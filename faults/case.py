@@ -75,7 +75,7 @@ class Trial:
             self._lock_is_free("after the fault")
         if not (first.ok and self.mode.survived):  # otherwise the run has noticed, and there is nothing left to do
             self._nothing_unowned("after the fault")
-            again = self._undisturbed("the next run")
+            again = self._next()
             if not again.ok:
                 return self.violations
             excused = excused and not again.changed and not self.scenario.removes  # a run with nothing to do needs no lock
@@ -89,6 +89,7 @@ class Trial:
 
     def _first(self) -> Ran:
         service, action = self.case.call.split(":")
+        self.account.ask("note")
         rules = self.mode.rules(service, action, self.case.nth)
         ran = run.reconcile(self.clients, self.scenario.wish, lambda pid: self.account.ask("arm", rules, pid))
         self.account.ask("quiet")
@@ -101,6 +102,14 @@ class Trial:
             self.wrong(f"the run was not killed: {ran.message or 'it succeeded'}")
         if self.mode.survived and not ran.ok and not ran.broke:
             self.wrong(f"the run gave up: {ran.message}")
+        return ran
+
+    def _next(self) -> Ran:
+        if self.mode.name != "killed-unseen":
+            return self._undisturbed("the next run")
+        self.account.ask("hide")
+        ran = self._undisturbed("the next run")
+        self.account.ask("show")
         return ran
 
     def _undisturbed(self, what: str) -> Ran:

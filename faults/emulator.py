@@ -24,6 +24,7 @@ from sandbox.aws.server import PR_SET_PDEATHSIG, Server
 
 from . import inventory
 from .gate import StrikingGate
+from .hiding import Hiding
 
 #: Nothing takes time: what is slow in AWS is tested where it matters (tests/integration_aws), here it would only cost it.
 AT_ONCE = {"pending": 0, "stopping": 0, "shutting_down": 0, "profile_propagation": 0}
@@ -94,6 +95,7 @@ class _Served:
         self.depth = 0
 
     def steer(self) -> None:
+        hiding = Hiding()
         known: dict[str, Callable[..., Any]] = {
             "serve": self.serve,
             "freeze": self.freeze,
@@ -105,6 +107,9 @@ class _Served:
             "things": inventory.things,
             "instances": inventory.instances,
             "lock": inventory.lock,
+            "note": hiding.note,
+            "hide": hiding.hide,
+            "show": hiding.show,
         }
         while True:
             try:

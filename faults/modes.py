@@ -26,7 +26,7 @@ class Mode:
     rule: tuple[tuple[str, Any], ...] = ()
 
     def applies(self, service: str, action: str) -> bool:
-        if self.name.startswith("dies-"):
+        if self.name.startswith("dies-") or self.name == "killed-unseen":
             return service == "ec2" and action in LAUNCHES
         if self.name == "unseen":
             return service in ("ec2", "iam") and action.startswith(NEW)
@@ -60,5 +60,6 @@ MODES = {
         Mode("dies-client", "accepted, then ended by a client error", rule=(("terminate", "Client.InternalError: error on launch"),)),
         Mode("killed-before", "the run is killed before the call takes effect", kills=True, rule=(("kill", "before"),)),
         Mode("killed-after", "the run is killed after it took effect", kills=True, rule=(("kill", "after"),)),
+        Mode("killed-unseen", "and the next run is not shown yet what it launched", kills=True, rule=(("kill", "after"),)),
     )
 }  # fmt: skip

@@ -26,6 +26,7 @@ SMALL = {
 }
 HOSTS_ONLY = dict.fromkeys(("key", "buckets", "repositories", "identity"))
 
+
 def _counted(lab) -> dict[str, int]:
     """How many of each kind there are that carry the stack's tags, whoever made them."""
     tags = lab.client("ec2").describe_tags(Filters=[{"Name": "key", "Values": ["mlinfra:stack"]}])["Tags"]
@@ -162,3 +163,41 @@ def test_rollback_leaves_what_was_there_before(lab):
     }
     assert _counted(lab) == before
     assert not lab.plan(**{**SMALL, **HOSTS_ONLY, "pools": None})["changed"]
+
+
+def test_a_launch_of_one_pool_that_ends_goes_on_whatever_other_pools_there_are(lab):
+    """The run forgot the ended instances with the first pool and looked for them with the second one."""
+    types = ["g5.xlarge", "g6.xlarge"]
+    pools = [{"name": name, "count": 1, "instance_types": types, "image": BOOKWORM} for name in ("serve", "train")]
+    lab.aws.fault(service="ec2", action="RunInstances", terminate="Server.InsufficientInstanceCapacity: none")
+    lab.run(**{**SMALL, "pools": pools})
+    assert len(lab.alive()) == 2 and not lab.run(**{**SMALL, "pools": pools})["changed"]
+
+
+def _lost(lab, call: str) -> None:
+    service, action = call.split(":")
+    lab.aws.fault(service=service, action=action, code="InternalError", status=500, after_effect=True)
+
+
+@pytest.mark.parametrize("call", ["ec2:RevokeSecurityGroupIngress", "iam:DetachRolePolicy"])
+def test_what_was_taken_away_already_is_no_failure_of_a_change(lab, call):
+    lab.run(**{**SMALL, "pools": None})
+    elsewhere = {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["198.51.100.0/24"]}}
+    change = {**SMALL, "pools": None, "network": elsewhere, "identity": {"read": ["data"]}}
+    _lost(lab, call)
+    assert lab.run(**change)["changed"] and not lab.run(**change)["changed"]
+
+
+@pytest.mark.parametrize("call", ["iam:DetachRolePolicy", "iam:RemoveRoleFromInstanceProfile", "ec2:DisassociateRouteTable"])
+def test_a_part_that_is_gone_is_not_taken_for_the_whole_in_a_removal(lab, call):
+    lab.run(**{**SMALL, "pools": None})
+    _lost(lab, call)
+    assert lab.end()["remaining"] == []
+
+
+def test_a_removal_takes_a_dead_lock_away_and_leaves_one_that_is_held(lab):
+    ssm, name = lab.client("ssm"), "/mlinfra/vision/dev/lock"
+    for expires, left in ((4102444800, 1), (1, 0)):
+        ssm.put_parameter(Name=name, Value=json.dumps({"run": "x", "expires": expires}), Type="String", Overwrite=True)
+        assert not lab.end()["changed"]
+        assert len(ssm.get_parameters(Names=[name])["Parameters"]) == left

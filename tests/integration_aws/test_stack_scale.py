@@ -82,6 +82,13 @@ def test_a_protected_one_stays_and_the_next_goes_instead(lab, go):
     assert lab.end(force=["train"])["remaining"] == []
 
 
+def test_it_is_asked_further_until_enough_are_found_that_may_go(lab, go):
+    made = hosts(go(3))
+    for one in made[1:]:
+        lab.client("ec2").modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": True})
+    assert gone(go(2)) == ["train-0"] and sorted(lab.alive()) == sorted(made[1:])
+
+
 def test_growing_and_standing_still_ask_nothing_about_protection(lab, go):
     go(2)
     lab.calls()

@@ -21,7 +21,7 @@ from tests.sandbox import (  # each registers its behaviours
     behaviours_launch,  # noqa: F401
     behaviours_limits,  # noqa: F401
     behaviours_schedules,  # noqa: F401
-    behaviours_tokens,  # noqa: F401
+    behaviours_repeated,  # noqa: F401
 )
 from tests.sandbox.behaviours import BEHAVIOURS, Account, behaviour, refusal
 

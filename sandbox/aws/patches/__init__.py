@@ -16,7 +16,7 @@ NAMES: tuple[str, ...] = (
     "network_dependencies", "nat_gateways", "profile_propagation", "volumes", "interfaces", "metadata_options", "instance_attributes",
     "termination_protection", "public_addresses", "spot_prices", "launch", "launch_checks", "reservations", "lifecycle", "client_token",
     "placement_groups", "network_cards", "fleets",
-    "service_quotas", "cpu_options", "spot_role", "instance_filters", "schedules", "network_tokens",
+    "service_quotas", "cpu_options", "spot_role", "instance_filters", "schedules", "network_tokens", "profile_roles",
 )
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Behaviours of requests that are sent twice with one token."""
+"""Behaviours of requests that are sent twice."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ def network_tokens(aws: Emulator) -> None:
     assert refusal(account.ec2.create_vpc_endpoint, **{**endpoint, "VpcId": "vpc-2"}, ClientToken="e")[0] == "IdempotentParameterMismatch"
     account.ec2.create_vpc_endpoint(**endpoint)
     assert len(account.ec2.describe_vpc_endpoints()["VpcEndpoints"]) == 2, "without a token each request makes one"
+
+
+@behaviour
+def profile_roles(aws: Emulator) -> None:
+    iam = aws.client("iam")
+    iam.create_role(RoleName="hosts", AssumeRolePolicyDocument="{}")
+    iam.create_instance_profile(InstanceProfileName="hosts")
+    iam.add_role_to_instance_profile(InstanceProfileName="hosts", RoleName="hosts")
+    both = {"InstanceProfileName": "hosts", "RoleName": "hosts"}
+    assert refusal(iam.remove_role_from_instance_profile, **both) == ("", 200)
+    assert refusal(iam.remove_role_from_instance_profile, **both) == ("NoSuchEntity", 404)
