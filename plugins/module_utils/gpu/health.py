@@ -113,6 +113,11 @@ def enough(seen):
     return any(value is not None for value in said)
 
 
+def decides(what):
+    """Whether the verdict would need what could not be read. Names and sizes of a GPU's parts it does not need."""
+    return DECIDING.search(what) is not None and ("mig_device" not in what or UNCORRECTED.search(what) is not None)
+
+
 def judge(findings, notes, seen):
     """{state, reasons}. findings: [(state, reason)]; notes: {what, why} of what could not be read; seen: details or None."""
     state, reasons = HEALTHY, []
@@ -120,7 +125,7 @@ def judge(findings, notes, seen):
         state = worse(state, found)
         if reason not in reasons:
             reasons.append(reason)
-    undecided = [note for note in notes if DECIDING.search(note["what"])]
+    undecided = [note for note in notes if decides(note["what"])]
     if undecided:
         state = worse(state, UNKNOWN)
         reasons += ["%s: %s" % (note["what"], note["why"]) for note in undecided]

@@ -16,8 +16,8 @@ NO_GPU = ElementTree.Element("gpu")
 
 
 def root_of(outcome):
-    """The root element of what nvidia-smi printed; None where that cannot be read."""
-    text = smi.document(outcome.out) if outcome is not None else None
+    """The root element of what nvidia-smi printed; None where that cannot be read, or may not be the whole of it."""
+    text = smi.document(outcome.out) if outcome is not None and not outcome.problem else None
     try:
         return smi.tree(text) if text is not None else None
     except ValueError:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_nothing_at_all(tree):
 
 
 def test_a_whole_driver(tree):
-    release = module.os.uname().release
+    release = os.uname().release
     tree.function("0000:00:1e.0", 0x10DE, 0x2237, 0x030200)
     tree.put("/proc/driver/nvidia/version", NVRM)
     tree.put("/usr/lib/x86_64-linux-gnu/libcuda.so.580.95.05")
@@ -81,7 +82,7 @@ def test_a_whole_driver(tree):
 def test_nvidia_smi_is_not_run_where_it_must_not(tree, timeout, is_loaded):
     program = tree.put("/smi", SMI % (tree.root / "asked"))
     program.chmod(0o755)
-    said = NoPrograms(**{"nvidia-smi": str(program)}).smi(timeout, is_loaded)
+    said, unused = NoPrograms(**{"nvidia-smi": str(program)}).smi(timeout, is_loaded)
     assert said["problem"] == "not_run" and said["available"] and not Path(tree.root / "asked").exists()
 
 
