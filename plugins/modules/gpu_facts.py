@@ -262,8 +262,8 @@ ansible_facts:
               elements: str
             dkms_modules:
               description: >-
-                Each of them with C(name), C(version), C(kernel), C(architecture) and C(state), V(added), V(built), V(installed) or V(broken)
-                (its source is gone).
+                Each of them with C(name), C(version), C(kernel), C(architecture) and C(state), V(added), V(built), V(installed) or
+                V(broken) (its source is gone).
               type: list
               elements: dict
               sample:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How Docker, containerd and podman are set up to give GPUs to containers, read from their files: no engine is asked or started.
 
-daemon.json: https://docs.docker.com/reference/cli/dockerd/ ; containerd: docs/cri/config.md of containerd 1.7 (version 2 of the file) and 2.x
-(version 3); what nvidia-ctk writes into them: NVIDIA Container Toolkit, "Installing the NVIDIA Container Toolkit", section Configuration;
+daemon.json: https://docs.docker.com/reference/cli/dockerd/ ; containerd: docs/cri/config.md of containerd 1.7 (version 2 of the file) and
+2.x (version 3); what nvidia-ctk writes into them: NVIDIA Container Toolkit, "Installing the NVIDIA Container Toolkit", section Configuration;
 its own mode: /etc/nvidia-container-runtime/config.toml; podman before CDI: hooks.d of libnvidia-container.
 Only the named settings are returned: such files may hold passwords of proxies and registries.
 """
@@ -149,11 +149,8 @@ def toolkit(host):
     """{path, mode}: auto, legacy, cdi or csv; None without its file."""
     if not host.exists(TOOLKIT):
         return None
-    modes = [
-        string(value)
-        for table, key, value in settings(host.text(TOOLKIT, MOST))
-        if table == ("nvidia-container-runtime",) and key == "mode"
-    ]
+    wanted = (("nvidia-container-runtime",), "mode")
+    modes = [string(value) for table, key, value in settings(host.text(TOOLKIT, MOST)) if (table, key) == wanted]
     return {"path": TOOLKIT, "mode": runtime(modes[-1]) if modes else None}
 
 

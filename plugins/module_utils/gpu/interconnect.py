@@ -45,7 +45,5 @@ def describe(host, address, function):
 def module(host):
     """Whether the efa module is loaded, and its version; null where it says none."""
     version = host.text("/sys/module/efa/version", 256).strip()
-    return {
-        "is_loaded": host.is_folder("/sys/module/efa"),
-        "version": version if re.match(r"^[0-9][0-9A-Za-z.+-]{0,30}$", version) else None,
-    }
+    known = re.match(r"^[0-9][0-9A-Za-z.+-]{0,30}$", version)
+    return {"is_loaded": host.is_folder("/sys/module/efa"), "version": version if known else None}

@@ -4,7 +4,8 @@
 """Machine owner keys: those that shim lets modules be signed with, and whether DKMS's own is among them.
 
 EFI_SIGNATURE_LIST and EFI_CERT_X509_GUID: UEFI Specification 2.10, section 32.4.1; MokListRT, and MokNew, which waits for the operator at
-the next start: https://github.com/rhboot/shim, MokVars.txt; where the key of DKMS is: dkms(8), framework.conf; Ubuntu's: update-secureboot-policy(1).
+the next start: https://github.com/rhboot/shim, MokVars.txt; where the key of DKMS is: dkms(8), framework.conf; Ubuntu's:
+update-secureboot-policy(1).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def key_paths(host):
 
 
 def look(host, container):
-    """{enrolled: how many, pending, keys: [{path, enrolled}]}; null for what the host does not say, and in a container, which has no firmware.
+    """{enrolled: how many, pending, keys: [{path, enrolled}]}; null for what the host does not say, as in a container.
 
     A key's `enrolled` tells whether modules that DKMS signs with it are loaded under Secure Boot.
     """

@@ -57,7 +57,7 @@ def one(device, own, findings):
     """One GPU of the facts. own: [(element, details, notes)] that nvidia-smi has of it; more than one is odd."""
     seen = own[0][1] if own else details.look(None, NO_GPU)[0]
     notes = [note for entry in own for note in entry[2]]
-    for element, every, unused in own:
+    for element, every, _notes in own:
         findings = findings + health.of_document(element) + health.of_details(every)
     if len(own) > 1:
         findings = findings + [(health.UNKNOWN, "nvidia-smi shows it %d times" % len(own))]

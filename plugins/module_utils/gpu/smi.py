@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What nvidia-smi -q -x says, or why it says nothing.
 
-Schema: the DTD that NVIDIA ships beside it (nvsmi_device_v11.dtd, _v12.dtd, _v13.dtd). Return codes are NVML's (nvml.h: 9 driver not loaded,
+Schema: the DTD that NVIDIA ships beside it (nvsmi_device_v11.dtd to _v13.dtd). Return codes are NVML's (nvml.h: 9 driver not loaded,
 12 library not found, 15 GPU is lost, 18 library and module of different versions); the texts are those that nvidia-smi prints.
 """
 
