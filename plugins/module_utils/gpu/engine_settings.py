@@ -4,8 +4,8 @@
 """How Docker, containerd and podman are set up to give GPUs to containers, read from their files: no engine is asked or started.
 
 daemon.json: https://docs.docker.com/reference/cli/dockerd/ ; containerd: docs/cri/config.md of containerd 1.7 (version 2 of the file) and
-2.x (version 3); what nvidia-ctk writes into them: NVIDIA Container Toolkit, "Installing the NVIDIA Container Toolkit", section Configuration;
-its own mode: /etc/nvidia-container-runtime/config.toml; podman before CDI: hooks.d of libnvidia-container.
+2.x (version 3); what nvidia-ctk writes into them: "Installing the NVIDIA Container Toolkit", section Configuration; its own mode:
+/etc/nvidia-container-runtime/config.toml; podman before CDI: hooks.d of libnvidia-container.
 Only the named settings are returned: such files may hold passwords of proxies and registries.
 """
 
