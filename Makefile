@@ -7,7 +7,7 @@ ONLY ?=
 SKIP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure \
+.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure bench-gpu-facts \
         lint docs-lint sanity build lock clean
 
 help: ## List the targets
@@ -57,6 +57,9 @@ bench-provision: ## aws_stack against the stock modules; last lines: NAME RATIO 
 
 bench-configure: ## configure, unchanged, against pings on the same hosts; last lines: NAME RATIO GOAL
 	@$(RUN) python -m bench.configure
+
+bench-gpu-facts: ## gpu_facts of its own on eight GPUs against half a second; last line: NAME RATIO GOAL
+	@$(RUN) python -m bench.gpu_facts
 
 lock: ## Pin the requirements again
 	@scripts/lock

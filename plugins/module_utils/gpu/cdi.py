@@ -90,6 +90,8 @@ def look(host, note):
                 note(path, str(reason))
                 continue
             if found["kind"].startswith("nvidia.com/"):
+                if not found["names"]:
+                    note(path, "no device in it could be read")
                 versions = sorted(set(LIBRARY.findall(text)))
                 specs.append({"path": path, "kind": found["kind"], "devices": found["names"], "driver_versions": versions})
     return specs

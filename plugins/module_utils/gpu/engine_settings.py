@@ -24,6 +24,8 @@ HEADER = re.compile(r"^\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
 PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+)")
 SETTING = re.compile(r"^([A-Za-z0-9_-]+)\s*=\s*(.*?)\s*$")
 STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'")
+# The same anywhere in a line that is no comment.
+NAMED = re.compile(r"^[^#\n]*nvidia-container-runtime", re.MULTILINE)
 IS_NVIDIA = re.compile(r"(^|/)nvidia-container-runtime[A-Za-z0-9.-]*$")
 
 
@@ -107,7 +109,7 @@ def containerd_files(host):
     return found
 
 
-def containerd(host):
+def containerd(host, note):
     """{paths, runtimes, nvidia_runtime, default_runtime, cdi, cdi_spec_dirs}; None without config.toml."""
     if not host.exists(CONTAINERD):
         return None
@@ -116,8 +118,10 @@ def containerd(host):
         found["paths"].append(path)
         for table, key, value in settings(text):
             of_containerd(found, table, key, value)
-        found["runtimes"] += [name for name in runtimes_of(text) if name not in found["runtimes"]]
-    return dict(found, runtimes=sorted(found["runtimes"]))
+        found["runtimes"] += runtimes_of(text)
+        if not found["nvidia_runtime"] and NAMED.search(text):
+            note(path, "it names nvidia-container-runtime in a way that is not understood, as in a table on one line")
+    return dict(found, runtimes=sorted(set(found["runtimes"])))
 
 
 def runtimes_of(text):
@@ -157,4 +161,4 @@ def toolkit(host):
 def look(host, note):
     """{docker, containerd, podman: {hook}, nvidia_toolkit}"""
     hook = next((path for path in HOOKS if host.exists(path)), None)
-    return {"docker": docker(host, note), "containerd": containerd(host), "podman": {"hook": hook}, "nvidia_toolkit": toolkit(host)}
+    return {"docker": docker(host, note), "containerd": containerd(host, note), "podman": {"hook": hook}, "nvidia_toolkit": toolkit(host)}

@@ -25,6 +25,9 @@ def look(host):
         vendor = pci.number(host.text("%s/%s/vendor" % (pci.BUS, address), 64))
         if vendor not in (pci.NVIDIA, AMAZON, None):
             continue
+        # Disks and network interfaces are Amazon's, too, and many.
+        if vendor == AMAZON and pci.number(host.text("%s/%s/device" % (pci.BUS, address), 64)) not in EFA + (None,):
+            continue
         function = pci.read_function(host, address)
         if function["vendor"] == pci.NVIDIA and not pci.is_gpu(function) and pci.is_nvswitch(function):
             switches.append(dict(describe(host, address, function), name=devices.NVSWITCHES.get(function["device"])))

@@ -27,7 +27,7 @@ def root_of(outcome):
 def lost(outcome):
     """Addresses of the GPUs that nvidia-smi names as lost, in its words beside the document."""
     lines = (outcome.out + "\n" + outcome.err).splitlines() if outcome is not None else []
-    named = [found for line in lines if LOST_LINE.search(line) and "<" not in line for found in ADDRESS.findall(line)]
+    named = [found for line in lines if "<" not in line and LOST_LINE.search(line) for found in ADDRESS.findall(line)]
     return {smi.address(found) for found in named}
 
 
