@@ -208,12 +208,21 @@ ansible_facts:
                 secrets), C(type) and C(memory_mib).
               type: dict
             health:
-              description: >-
-                C(state) is V(failed) for a GPU that is off the bus, not shown by C(nvidia-smi), or in need of a reset or a
-                replacement, V(degraded) for one that works with a fault, V(healthy), or V(unknown) where it could not be asked or an
-                answer that decides could not be read. C(reasons) says why.
+              description: Whether it can be relied on.
               type: dict
-              sample: {state: degraded, reasons: ["nvidia-smi says Yes for remapped_row_pending"]}
+              contains:
+                state:
+                  description:
+                    - V(failed) for a GPU that is off the bus, not shown by C(nvidia-smi), or in need of a reset or a replacement.
+                    - V(degraded) for one that works with a fault, V(healthy) for one that says enough of itself and nothing bad.
+                    - V(unknown) where it could not be asked, or an answer that decides could not be read.
+                  type: str
+                  sample: degraded
+                reasons:
+                  description: Why; empty for V(healthy).
+                  type: list
+                  elements: str
+                  sample: [nvidia-smi says Yes for remapped_row_pending]
         nvswitch_count:
           description: NVSwitches on the PCI bus. Where there are any, the driver needs the fabric manager.
           type: int
