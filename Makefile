@@ -10,7 +10,7 @@ SMOKE = $(foreach name,ACCOUNT MAX_USD CIDR REGION MARKET YES IN_CI,$(if $($(nam
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure faults \
-        lint docs-lint sanity build lock clean smoke-aws smoke-sandbox
+        bench-gpu-facts lint docs-lint sanity build lock clean smoke-aws smoke-sandbox
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,8 @@ smoke-sandbox: ## The same course in the sandbox, with a simulated GPU (as root)
 
 faults: ## A fault at every write of a stack's life, at every position; last line: faults: N cases, V violations
 	@$(RUN) python -m faults
+bench-gpu-facts: ## gpu_facts of its own on eight GPUs against half a second; last line: NAME RATIO GOAL
+	@$(RUN) python -m bench.gpu_facts
 
 lock: ## Pin the requirements again
 	@scripts/lock

@@ -12,7 +12,8 @@ version_added: 0.2.0
 description:
   - Reads the PCI bus, so it knows the GPUs before any driver is there; the driver that is installed and the one that is loaded;
     C(nvidia-smi) where a driver is loaded; kernels and their headers, Secure Boot, and the container engines.
-  - Puts one word on the driver, RV(ansible_facts.mlinfra_gpu.driver_state), and says why.
+  - Puts one word on the driver, RV(ansible_facts.mlinfra_gpu.driver_state), and one on each GPU,
+    RV(ansible_facts.mlinfra_gpu.gpus[].health.state), and says why.
   - Reads afresh on each call and does not fail for what it finds. What it could not read is in RV(ansible_facts.mlinfra_gpu.unread).
   - Needs neither root nor any program. C(modinfo) is run for a compressed kernel module, C(rpm) where there is no dpkg, and
     C(nvidia-smi) only while a driver is loaded, because it would load one.
@@ -41,6 +42,11 @@ EXAMPLES = r"""
 - name: Say how the driver is
   ansible.builtin.debug:
     msg: "{{ ansible_facts['mlinfra_gpu'].driver_state }}: {{ ansible_facts['mlinfra_gpu'].driver_reasons | join('; ') }}"
+
+- name: Want GPUs that can be relied on
+  ansible.builtin.assert:
+    that: ansible_facts['mlinfra_gpu'].gpus | rejectattr('health.state', 'in', ['healthy', 'unknown']) | length == 0
+    fail_msg: "{{ ansible_facts['mlinfra_gpu'].gpus | map(attribute='health') | map(attribute='reasons') | flatten | join('; ') }}"
 
 - name: Restart what only a restart helps
   ansible.builtin.reboot:
@@ -117,10 +123,118 @@ ansible_facts:
           type: list
           elements: str
           sample: [ampere]
+        gpus:
+          description: >-
+            Each GPU once, in order of address, with what the bus and C(nvidia-smi) say of it. Null is what its release or this GPU does not
+            have, and what could not be read, which is in RV(ansible_facts.mlinfra_gpu.unread) then.
+          type: list
+          elements: dict
+          contains:
+            address:
+              description: As in RV(ansible_facts.mlinfra_gpu.devices).
+              type: str
+              sample: "0000:53:00.0"
+            model:
+              description: As in RV(ansible_facts.mlinfra_gpu.devices).
+              type: str
+              sample: h100
+            architecture:
+              description: As in RV(ansible_facts.mlinfra_gpu.devices).
+              type: str
+              sample: hopper
+            kernel_driver:
+              description: As in RV(ansible_facts.mlinfra_gpu.devices).
+              type: str
+              sample: nvidia
+            responds:
+              description: Whether it answers on the bus; null where the bus is hidden.
+              type: bool
+            index:
+              description: Its number in C(nvidia-smi).
+              type: int
+            minor_number:
+              description: The number of its C(/dev/nvidia) file.
+              type: int
+            uuid:
+              description: Its UUID.
+              type: str
+            name:
+              description: Its product name.
+              type: str
+              sample: NVIDIA H100 80GB HBM3
+            memory_mib:
+              description: Size of its memory.
+              type: int
+            persistence_mode:
+              description: Whether the driver stays initialized without a program that uses the GPU.
+              type: bool
+            compute_mode:
+              description: Which programs may use it.
+              type: str
+              sample: Default
+            max_clocks_mhz:
+              description: C(graphics), C(sm), C(memory) and C(video).
+              type: dict
+            ecc:
+              description: >-
+                C(current) and C(pending) mode; errors as C(corrected) and C(uncorrected), C(volatile) since the driver was loaded and
+                C(aggregate) over its life; C(sram_threshold_exceeded); C(repair_pending).
+              type: dict
+            row_remaps:
+              description: >-
+                Rows of memory that were replaced after C(correctable) and C(uncorrectable) errors; C(pending), whether one waits for a
+                reset; C(failure); C(exhausted_banks), those without a spare row. Null on GPUs that do not remap.
+              type: dict
+            retired_pages:
+              description: Pages out of use after C(single_bit) and C(double_bit) errors, and C(pending). Null on GPUs that do not retire.
+              type: dict
+            recovery:
+              description: What the driver asks for, C(reset_required) and C(drain_recommended) of older ones, C(action) of newer ones.
+              type: dict
+            fabric:
+              description: >-
+                Its registration with the NVLink fabric, C(state), C(status), C(clique_id), C(cluster_uuid) and C(health); null without one.
+              type: dict
+            mig:
+              description: >-
+                C(current) and C(pending) mode, V(enabled), V(disabled) or null, and C(devices), each with C(index), C(uuid) (null where
+                C(nvidia-smi) leaves it out), C(profile) (null where sizes do not tell), C(gpu_instance_id), C(compute_instance_id),
+                C(memory_mib), C(multiprocessors) and C(uncorrected) errors.
+              type: dict
+            now:
+              description: >-
+                What is another thing a minute later, C(memory_used_mib), C(performance_state), C(temperature_c), C(clocks_mhz),
+                C(throttle_reasons) and C(processes), each with C(pid), C(program) (the file's name; no arguments, they may hold
+                secrets), C(type) and C(memory_mib).
+              type: dict
+            health:
+              description: Whether it can be relied on.
+              type: dict
+              contains:
+                state:
+                  description:
+                    - V(failed) for a GPU that is off the bus, not shown by C(nvidia-smi), or in need of a reset or a replacement.
+                    - V(degraded) for one that works with a fault, V(healthy) for one that says enough of itself and nothing bad.
+                    - V(unknown) where it could not be asked, or an answer that decides could not be read.
+                  type: str
+                  sample: degraded
+                reasons:
+                  description: Why; empty for V(healthy).
+                  type: list
+                  elements: str
+                  sample: [nvidia-smi says Yes for remapped_row_pending]
         nvswitch_count:
           description: NVSwitches on the PCI bus. Where there are any, the driver needs the fabric manager.
           type: int
           sample: 0
+        nvswitches:
+          description: They, each with C(address), C(device), C(name), C(kernel_driver) and C(responds).
+          type: list
+          elements: dict
+        efa:
+          description: C(devices) on the PCI bus, as NVSwitches without a name, and C(module), with C(is_loaded) and C(version).
+          type: dict
+          sample: {devices: [], module: {is_loaded: false, version: null}}
         driver:
           description: What there is of a driver.
           type: dict
@@ -155,6 +269,14 @@ ansible_facts:
               description: Versions that DKMS has the source of, whether built or not.
               type: list
               elements: str
+            dkms_modules:
+              description: >-
+                Each of them with C(name), C(version), C(kernel), C(architecture) and C(state), V(added), V(built), V(installed) or
+                V(broken) (its source is gone).
+              type: list
+              elements: dict
+              sample:
+                - {name: nvidia, version: 580.95.05, kernel: 6.1.0-41-amd64, architecture: x86_64, state: installed}
         driver_state:
           description:
             - V(absent), neither user space nor module.
@@ -188,160 +310,64 @@ ansible_facts:
           sample: {supported: true, enabled: false, pending: false, devices: 0}
         kernel:
           description: >-
-            C(running) release; C(headers), whether they are there for it; C(headers_for) which releases; C(installed) ones; and
-            C(newest_installed), null in a container.
+            C(running) release; C(headers), whether they are there for it; C(headers_for) which releases; C(installed) ones;
+            C(without_headers), those of them that no module can be built for; and C(newest_installed), null in a container.
           type: dict
           sample:
             running: 6.1.0-41-amd64
             headers: true
             headers_for: [6.1.0-41-amd64]
             installed: [6.1.0-41-amd64]
+            without_headers: []
             newest_installed: 6.1.0-41-amd64
         secure_boot:
           description: V(enabled), V(disabled), V(unsupported) or V(unknown).
           type: str
           sample: unsupported
+        mok:
+          description: >-
+            Machine owner keys, for modules under Secure Boot; C(enrolled), how many; C(pending), whether new ones wait for the
+            operator at the next start; C(keys), certificates on disk that modules are signed with, each with C(path) and C(enrolled).
+            Null for what the host does not say.
+          type: dict
+          sample: {enrolled: 2, pending: false, keys: [{path: /var/lib/dkms/mok.pub, enrolled: true}]}
         engines:
           description: >-
             Versions of C(docker), C(containerd), C(podman) and C(nvidia_toolkit); null for one that is not there, V(unknown) for one
             that does not say.
           type: dict
           sample: {docker: 20.10.24, containerd: 1.6.20, podman: null, nvidia_toolkit: 1.18.1}
+        engine_settings:
+          description: >-
+            How engines give GPUs to containers, by their files. C(docker) (daemon.json) and C(containerd) (config.toml and what it
+            imports) have C(runtimes), C(nvidia_runtime), C(default_runtime), C(cdi) and C(cdi_spec_dirs), null where the file leaves it
+            to the engine; C(podman) has C(hook); C(nvidia_toolkit) has C(mode). Null where there is no file.
+          type: dict
+        cdi:
+          description: >-
+            CDI specifications of NVIDIA's, each with C(path), C(kind), C(devices) and C(driver_versions) of the libraries that it mounts;
+            others than the driver's are out of date.
+          type: list
+          elements: dict
+          sample:
+            - {path: /etc/cdi/nvidia.yaml, kind: nvidia.com/gpu, devices: ["0", all], driver_versions: [580.95.05]}
         container:
           description: Whether this host is a container.
           type: bool
           sample: false
         unread:
-          description: Files that there are and that could not be read, each with the reason.
+          description: >-
+            What there is and could not be read, C(what), a file, C(nvidia-smi) or one of its elements, and C(why). Until 0.3.0 these were
+            strings.
           type: list
-          elements: str
+          elements: dict
+          sample: [{what: /etc/docker/daemon.json, why: Permission denied}]
 """
-
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import (
-    driver_state,
-    kernels,
-    loaded,
-    modinfo,
-    packages,
-    pci,
-    running,
-    secure_boot,
-    smi,
-    user_space,
-)
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.facts import Programs, look
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host import platform
-
-# Seconds for the small programs.
-SHORT = 15
-
-
-class Programs:
-    """The programs that the facts may ask, each bounded in time."""
-
-    def __init__(self, module):
-        self.find = lambda name: module.get_bin_path(name, opt_dirs=["/usr/local/bin", "/usr/local/sbin"])
-
-    def output(self, name, *arguments):
-        """What a program prints; '' where it is missing or fails."""
-        path = self.find(name)
-        done = running.run([path, *arguments], SHORT) if path else None
-        return done.out if done and done.code == 0 else ""
-
-    def modinfo(self, path):
-        return modinfo.parse_printed(self.output("modinfo", path))
-
-    def rpm(self, patterns):
-        return self.output("rpm", "-qa", "--queryformat", "%{NAME} %{VERSION}-%{RELEASE}\n", *patterns)
-
-    def version(self, path):
-        return running.run([path, "--version"], SHORT).said()
-
-    def container(self):
-        return platform.is_container(self.output("systemd-detect-virt", "--container").strip())
-
-    def smi(self, timeout, is_loaded):
-        """The facts of nvidia-smi; it is not run where it would have to load a driver first."""
-        path = self.find("nvidia-smi")
-        if path is None:
-            return smi.nothing()
-        if timeout <= 0:
-            return smi.nothing(True, "not run: smi_timeout is %d" % timeout, "not_run")
-        if not is_loaded:
-            return smi.nothing(True, "not run: no NVIDIA kernel module is loaded, and nvidia-smi would try to load one", "not_run")
-        return smi.understand(running.run([path, "-q", "-x"], timeout))
-
-
-def look(host, programs, smi_timeout):
-    """All facts of a host."""
-    container = programs.container()
-    bus = pci.look(host)
-    known = packages.read(host, programs.rpm)
-    whole, half = packages.driver(known)
-    on_disk = kernels.look(host, os.uname().release, programs.modinfo)
-    in_memory = loaded.loaded(host)
-    said = programs.smi(smi_timeout, in_memory["is_loaded"])
-    libraries = user_space.versions(host)
-    version = libraries[0] if libraries else packages.user_space(whole)
-    nouveau = loaded.nouveau(host)
-    state, reasons = driver_state.decide(
-        {
-            "user_space": version,
-            "loaded": in_memory,
-            "modules": on_disk["modules"],
-            "kernel": on_disk["kernel"],
-            "nouveau": nouveau,
-            "smi_problem": said["problem"],
-            "smi_error": said["error"],
-            "half_installed": half,
-            "container": container,
-        }
-    )
-    # Where the bus is hidden, the driver may still show its GPUs.
-    count = len(bus["devices"]) or (0 if bus["bus"] else len(said["gpus"]))
-    return {
-        "present": count > 0,
-        "count": count,
-        "devices": bus["devices"],
-        "models": sorted({device["model"] for device in bus["devices"]} - {None}),
-        "architectures": sorted({device["architecture"] for device in bus["devices"]} - {None}),
-        "nvswitch_count": bus["nvswitch_count"],
-        "driver": {
-            "installed": {
-                "version": version,
-                "versions": libraries,
-                "source": "packages" if packages.user_space(whole) else "files" if version else None,
-                "flavor": flavor(on_disk["modules"], os.uname().release) or packages.flavor(whole),
-                "packages": whole,
-                "half_installed": half,
-            },
-            "loaded": in_memory,
-            "modules": on_disk["modules"],
-            "kernel_module_built_for": [found["kernel"] for found in on_disk["modules"]],
-            "dkms": kernels.dkms_registered(host),
-        },
-        "driver_state": state,
-        "driver_reasons": reasons,
-        "nouveau": nouveau,
-        "smi": said,
-        "mig": smi.mig(said["gpus"]),
-        "kernel": on_disk["kernel"],
-        "secure_boot": secure_boot.look(host, container),
-        "engines": packages.engines(known, programs.find, programs.version),
-        "container": container,
-        "unread": host.unread,
-    }
-
-
-def flavor(modules, kernel):
-    """Flavor of the module for a kernel, or of the newest one."""
-    own = driver_state.module_for(modules, kernel)
-    chosen = own or (modules[-1] if modules else None)
-    return chosen["flavor"] if chosen else None
 
 
 def main():

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What nvidia-smi -q -x says, or why it says nothing.
 
-Schema: the DTD that NVIDIA ships beside it (nvsmi_device_v11.dtd, _v12.dtd). Return codes are NVML's (nvml.h: 9 driver not loaded,
+Schema: the DTD that NVIDIA ships beside it (nvsmi_device_v11.dtd to _v13.dtd). Return codes are NVML's (nvml.h: 9 driver not loaded,
 12 library not found, 15 GPU is lost, 18 library and module of different versions); the texts are those that nvidia-smi prints.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 from xml.etree import ElementTree
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import values
 
 MISMATCH, NO_DRIVER, NO_DEVICES, GPU_LOST, OTHER = "version_mismatch", "no_driver", "no_devices", "gpu_lost", "other"
 TEXTS = (
@@ -38,7 +40,7 @@ def value(element, path):
     """Text below an element; None when it is not there or stands for nothing."""
     found = element.find(path)
     text = "" if found is None or found.text is None else found.text.strip()
-    return None if text.lower() in NONE else text
+    return None if text.lower() in NONE else values.meaning(text)[0]
 
 
 def mebibytes(text):
@@ -96,8 +98,17 @@ def parse_gpu(index, element):
     }
 
 
-def parse(text):
-    """Text of nvidia-smi -q -x -> {version, cuda_version, gpus}.
+def document(out):
+    """The XML in what nvidia-smi printed; None where there is none. Where a GPU is lost, words may stand before and after it."""
+    start = out.find("<?xml") if "<?xml" in out else out.find("<nvidia_smi_log")
+    if start < 0:
+        return None
+    end = out.rfind("</nvidia_smi_log>")
+    return out[start : end + len("</nvidia_smi_log>") if end > start else None]
+
+
+def tree(text):
+    """The root element of nvidia-smi -q -x.
 
     :raises ValueError: it is no such document; the message says why.
     """
@@ -110,6 +121,15 @@ def parse(text):
         raise ValueError("it is no XML document: %s" % error) from None
     if root.tag != "nvidia_smi_log":
         raise ValueError("it begins with <%s>, expected <nvidia_smi_log>" % str(root.tag)[:40])
+    return root
+
+
+def parse(text):
+    """Text of nvidia-smi -q -x -> {version, cuda_version, gpus}.
+
+    :raises ValueError: it is no such document; the message says why.
+    """
+    root = tree(text)
     return {
         "version": version(value(root, "driver_version")),
         "cuda_version": version(value(root, "cuda_version")),
@@ -128,14 +148,12 @@ def understand(outcome):
         return nothing(True, outcome.problem, "timeout" if "within" in outcome.problem else OTHER)
     problem = problem_of(outcome.code, outcome.out[:2000] + outcome.err[:2000]) if outcome.code else None
     error = "nvidia-smi returned %d: %s" % (outcome.code, outcome.said() or "nothing printed") if outcome.code else None
-    start = outcome.out.find("<?xml") if "<?xml" in outcome.out else outcome.out.find("<nvidia_smi_log")
-    if start < 0:
+    text = document(outcome.out)
+    if text is None:
         problem = problem or problem_of(outcome.code, outcome.out[:2000]) or OTHER
         return nothing(True, error or "nvidia-smi printed no XML: %s" % (outcome.said() or "nothing printed"), problem)
     try:
-        # Where a GPU is lost, words may stand before and after the document.
-        end = outcome.out.rfind("</nvidia_smi_log>")
-        log = parse(outcome.out[start : end + len("</nvidia_smi_log>") if end > start else None])
+        log = parse(text)
     except ValueError as reason:
         return nothing(True, error or "what nvidia-smi printed cannot be read: %s" % reason, problem or OTHER)
     return dict(nothing(True, error, problem), **log)

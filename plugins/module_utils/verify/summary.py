@@ -46,6 +46,10 @@ def gpu(facts, scripted):
         return entry(NOT_PROVEN, "%s, %s: %s" % (what, driver, smi.get("error") or "nvidia-smi shows no GPU"))
     if answering < count:
         return entry(FAILED, "%s, %s: nvidia-smi shows %d of them. Look at journalctl -k for NVRM." % (what, driver, answering))
+    broken = [one for one in facts.get("gpus") or [] if one["health"]["state"] == "failed"]
+    if broken:
+        told = "; ".join("%s: %s" % (one["address"], ", ".join(one["health"]["reasons"])) for one in broken)
+        return entry(FAILED, "%s, %s: %s. Take the host out of work, and reset or replace it." % (what, driver, told))
     return entry(PROVEN, "%s, %s%s" % (what, driver, ", seen in a container" if scripted else ""))
 
 

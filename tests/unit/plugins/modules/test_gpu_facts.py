@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_nothing_at_all(tree):
 
 
 def test_a_whole_driver(tree):
-    release = module.os.uname().release
+    release = os.uname().release
     tree.function("0000:00:1e.0", 0x10DE, 0x2237, 0x030200)
     tree.put("/proc/driver/nvidia/version", NVRM)
     tree.put("/usr/lib/x86_64-linux-gnu/libcuda.so.580.95.05")
@@ -81,7 +82,7 @@ def test_a_whole_driver(tree):
 def test_nvidia_smi_is_not_run_where_it_must_not(tree, timeout, is_loaded):
     program = tree.put("/smi", SMI % (tree.root / "asked"))
     program.chmod(0o755)
-    said = NoPrograms(**{"nvidia-smi": str(program)}).smi(timeout, is_loaded)
+    said, unused = NoPrograms(**{"nvidia-smi": str(program)}).smi(timeout, is_loaded)
     assert said["problem"] == "not_run" and said["available"] and not Path(tree.root / "asked").exists()
 
 
@@ -101,3 +102,40 @@ def test_gpus_of_a_container_that_is_not_shown_the_bus(tree):
     tree.put("/proc/driver/nvidia/version", NVRM)
     facts = module.look(tree.host, NoPrograms(**{"nvidia-smi": str(program)}), 60)
     assert facts["present"] and facts["count"] == 1 and facts["devices"] == []
+
+
+def shape(documentation, facts, path="mlinfra_gpu"):
+    """Paths of documented dicts whose keys are not those of the facts."""
+    wrong = []
+    for name, entry in documentation.items():
+        below = facts.get(name)
+        inner = (below or [{}])[0] if entry["type"] == "list" else below
+        if "contains" in entry and inner:
+            wrong += [f"{path}.{name}"] if set(inner) != set(entry["contains"]) else []
+            wrong += shape(entry["contains"], inner, f"{path}.{name}")
+    return wrong
+
+
+def test_each_gpu_is_documented_and_what_was_not_read_is_told(tree):
+    tree.function("0000:00:1e.0", 0x10DE, 0x2237, 0x030200)
+    tree.put("/etc/docker/daemon.json", "{")
+    facts = module.look(tree.host, NoPrograms(), 60)
+    assert shape(documented(documented(yaml.safe_load(module.RETURN)["ansible_facts"])["mlinfra_gpu"]), facts) == []
+    (gpu,) = facts["gpus"]
+    assert (gpu["model"], gpu["health"]["state"]) == ("a10g", "unknown")
+    assert [entry["what"] for entry in facts["unread"]] == ["/etc/docker/daemon.json"] and facts["unread"][0]["why"]
+
+
+def test_a_file_that_cannot_be_read_is_told(tree, monkeypatch):
+    path = tree.put("/etc/docker/daemon.json", "{}")
+    real = os.open
+
+    def refuse(name, *arguments):
+        if str(name) == str(path):
+            raise PermissionError(13, "Permission denied")
+        return real(name, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
+    facts = module.look(tree.host, NoPrograms(), 60)
+    assert facts["unread"] == [{"what": "/etc/docker/daemon.json", "why": "Permission denied"}]
+    assert facts["engine_settings"]["docker"]["runtimes"] is None

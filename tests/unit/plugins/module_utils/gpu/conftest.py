@@ -56,3 +56,17 @@ def module_file(**info: str) -> bytes:
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
+
+
+DOCUMENTS = Path(__file__).parent / "smi_xml"
+
+
+def recorded(name: str) -> str:
+    """One of the documents that were written by hand to the schema of nvidia-smi -q -x."""
+    return (DOCUMENTS / (name + ".xml")).read_text()
+
+
+def bus_of(*addresses: str, **fields: object) -> dict:
+    """What pci.look says of a bus with GPUs at these addresses."""
+    device = {"model": "t4", "architecture": "turing", "kernel_driver": "nvidia", "responds": True, **fields}
+    return {"devices": [dict(device, address=address) for address in addresses], "nvswitch_count": 0, "bus": True}

@@ -129,6 +129,16 @@ def test_a_driver_that_shows_not_all_gpus_is_no_proof(smi, state):
     assert told["hosts"]["a"]["nvidia_driver"]["state"] == state
 
 
+@pytest.mark.parametrize(
+    ("state", "expected"), [("failed", "failed"), ("degraded", "proven"), ("unknown", "proven"), ("healthy", "proven")]
+)
+def test_a_gpu_that_has_failed_is_no_proof(state, expected):
+    one = {"address": "0000:00:1e.0", "health": {"state": state, "reasons": ["the driver asks for: GPU Reset"]}}
+    entry = summary({"a": seen(["nvidia_driver"], gpu={**GPU, "gpus": [one]})}, "-")["hosts"]["a"]["nvidia_driver"]
+    assert entry["state"] == expected
+    assert ("0000:00:1e.0: the driver asks for: GPU Reset" in entry["detail"]) is (expected == "failed")
+
+
 def test_a_host_without_a_gpu_has_none_to_prove():
     told = summary({"a": seen(["nvidia_driver"], gpu={"present": False})}, "-")
     assert told["hosts"]["a"]["nvidia_driver"] == {"state": "not there", "detail": "no NVIDIA device"}
