@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
@@ -41,13 +42,8 @@ def parse_dnf(text):
 
 
 def newest_first(drivers):
-    """Driver versions, as dpkg orders them."""
-    found, rest = [], set(drivers)
-    while rest:
-        best = versions.newest(sorted(rest))
-        found.append(best)
-        rest.remove(best)
-    return found
+    """Driver versions, as dpkg orders them; two that dpkg takes for one, in any order but always the same."""
+    return sorted(sorted(drivers), key=functools.cmp_to_key(versions.compare), reverse=True)
 
 
 def drivers(offered, platform, source):
