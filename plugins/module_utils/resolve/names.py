@@ -1,0 +1,94 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""How packages are called: the driver's by platform, source and branch, and what goes with it.
+
+Sources: NVIDIA's driver installation guide (compute-only installation; Ubuntu's packages carry the branch in their names below 590), fabric
+manager user guide, DCGM 4 and container toolkit installation guides; the packages themselves for Debian; packages.ubuntu.com for Ubuntu.
+Role nvidia_driver has the same names in vars/main/platforms.yml.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNIFIED = {"user": ["nvidia-driver-cuda"], "open": ["nvidia-kernel-open-dkms"], "proprietary": ["nvidia-kernel-dkms"]}
+_UBUNTU_NVIDIA = {
+    "user": ["nvidia-utils-BRANCH", "libnvidia-compute-BRANCH"],
+    "open": ["nvidia-dkms-BRANCH-open"],
+    "proprietary": ["nvidia-dkms-BRANCH"],
+}
+_UBUNTU = {
+    "user": ["nvidia-utils-BRANCH-server", "libnvidia-compute-BRANCH-server"],
+    "open": ["nvidia-dkms-BRANCH-server-open"],
+    "proprietary": ["nvidia-dkms-BRANCH-server"],
+}
+_DEBIAN = {
+    "user": ["nvidia-smi", "libcuda1", "libnvidia-ml1"],
+    "open": ["nvidia-open-kernel-dkms"],
+    "proprietary": ["nvidia-kernel-dkms"],
+}
+_RPM = {"user": ["nvidia-driver-cuda"], "open": ["kmod-nvidia-open-dkms"], "proprietary": ["kmod-nvidia-latest-dkms"]}
+
+PLATFORMS = ("Debian-12", "Debian-13", "Ubuntu-22", "Ubuntu-24", "RedHat-family-9", "Amazon-2023")
+SOURCES = ("nvidia", "mirror", "distribution")
+CONTAINER_TOOLKIT = ("nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1")
+DCGM = "datacenter-gpu-manager-4"
+NVLSM = "nvlsm"
+# Every name that any of this is made of, for asking a package manager.
+INTERESTING = re.compile(
+    r"^(nvidia-(driver-cuda|smi|utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
+    r"|kmod-nvidia-(open|latest)-dkms|libcuda1|libnvidia-ml1|libnvidia-compute-\d+(-server)?"
+    r"|nvidia-fabric-?manager(-\d+)?|nvlsm|cuda-toolkit-\d+-\d+|nvidia-container-toolkit(-base)?|libnvidia-container(-tools|1)"
+    r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel)$"
+)
+
+
+def is_rpm(platform):
+    return not platform.startswith(("Debian", "Ubuntu"))
+
+
+def platform_of(platform_names):
+    """The first of a host's names that the tables know, None when there is none."""
+    return next((name for name in platform_names if name in PLATFORMS), None)
+
+
+def distribution_has(platform):
+    """Whether the distribution itself has drivers."""
+    return not is_rpm(platform)
+
+
+def _table(platform, source, branch):
+    if source == "distribution":
+        return (_UBUNTU if platform.startswith("Ubuntu") else _DEBIAN) if distribution_has(platform) else {}
+    if is_rpm(platform):
+        return _RPM
+    return _UBUNTU_NVIDIA if platform.startswith("Ubuntu") and branch < 590 else _UNIFIED
+
+
+def driver(platform, source, branch, flavor):
+    """Names of the packages of a driver; flavor None: without kernel modules. The first one is of its user space."""
+    table = _table(platform, source, branch)
+    found = table.get("user", []) + (table.get(flavor, []) if flavor else [])
+    return [name.replace("BRANCH", str(branch)) for name in found]
+
+
+def fabric_manager(platform, source, branch):
+    """Name of the fabric manager of a branch; None where there is none."""
+    if source == "distribution":
+        return "nvidia-fabricmanager-%d" % branch if platform.startswith("Ubuntu") else None
+    if branch >= 580:
+        return "nvidia-fabricmanager"
+    return "nvidia-fabric-manager" if is_rpm(platform) else "nvidia-fabricmanager-%d" % branch
+
+
+def headers(platform, kernel):
+    """(package, version or None for any) of a kernel's headers."""
+    if is_rpm(platform):
+        return "kernel-devel", kernel.rsplit(".", 1)[0]
+    return "linux-headers-%s" % kernel, None
+
+
+def image(platform, kernel):
+    """Package of the kernel itself; None where its name does not tell the release."""
+    return None if is_rpm(platform) else "linux-image-%s" % kernel

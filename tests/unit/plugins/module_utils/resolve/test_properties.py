@@ -1,0 +1,253 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds for every host, wish and source: the tables are never broken, and nothing raises."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver.architectures import ARCHITECTURES
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, pins, tables, wish
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve.host import MODEL_ARCHITECTURES
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve.resolve import resolve
+from tests.unit.plugins.module_utils.resolve.shapes import DCGM, KERNELS, PLATFORMS, TODAY, TOOLKIT
+
+DRIVERS = (
+    "470.256.02", "510.108.03", "525.60.13", "535.309.01", "550.163.01", "570.26", "570.133.20", "575.57.08", "580.82.07", "580.95.05",
+    "590.48.01", "595.71.05", "610.43.02", "615.10.01", "620.10.01",
+)  # fmt: skip
+MODELS = ("k80", "m60", "p100", "v100", "t4", "a100", "a10g", "h100", "l40s", "b200", "b300", "rtx-pro-4500")
+DAYS = ("2025-01-01", "2026-01-15", TODAY, "2027-06-01", "2031-01-01")
+
+
+def names(platform: str, branch: int) -> list[str]:
+    """Every package of a driver in NVIDIA's repository."""
+    if platform.startswith("Ubuntu") and branch < 590:
+        return [f"nvidia-utils-{branch}", f"libnvidia-compute-{branch}", f"nvidia-dkms-{branch}-open", f"nvidia-dkms-{branch}"]
+    return ["nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-kernel-dkms"]
+
+
+@st.composite
+def sources(draw, platform):
+    """Any part of what a repository could hold: whole drivers, and drivers of which packages are missing."""
+    found: dict[str, list[str]] = {}
+    for driver in draw(st.lists(st.sampled_from(DRIVERS), unique=True, max_size=8)):
+        branch = int(driver[:3])
+        fabric = "nvidia-fabricmanager" if branch >= 580 else f"nvidia-fabricmanager-{branch}"
+        missing = draw(st.sampled_from([None, None, None, fabric, *names(platform, branch)]))
+        for name in [*names(platform, branch), fabric]:
+            if name != missing:
+                found.setdefault(name, []).append(f"{driver}-1")
+    for name in [*TOOLKIT, *(f"datacenter-gpu-manager-4-{part}" for part in DCGM), "nvlsm"]:
+        found[name] = draw(st.lists(st.sampled_from(["1.18.1-1", "1.20.1-1"]), max_size=2))
+    found["cuda-toolkit-12-8"] = draw(st.lists(st.sampled_from(["12.8.0-1", "12.8.1-1"]), unique=True))
+    found[f"linux-headers-{KERNELS[platform]}"] = ["1"]
+    return found
+
+
+@st.composite
+def cases(draw):
+    platform = draw(st.sampled_from(sorted(PLATFORMS)))
+    kernel = {"running": KERNELS[platform], "installed": [KERNELS[platform]]}
+    models = draw(st.lists(st.sampled_from(MODELS), min_size=1, max_size=2, unique=True))
+    gpu = {"models": models, "nvswitch_count": draw(st.sampled_from([0, 4])), "kernel": kernel}
+    wished = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "policy": st.sampled_from(wish.CHOICES["policy"]),
+                "mode": st.sampled_from(wish.CHOICES["mode"]),
+                "flavor": st.sampled_from(wish.CHOICES["flavor"]),
+                "cuda": st.sampled_from(["11.8", "12.4", "12.8", "12.8.1", "13.0", "13.2"]),
+                "branch": st.sampled_from([None, 535, 580]),
+                "mig": st.booleans(),
+            },
+        )
+    )
+    if draw(st.booleans()):
+        wished["framework"] = draw(st.sampled_from(["torch==2.9", "torch==2.5", "tensorflow==2.18", "jax==0.8"]))
+    return gpu, PLATFORMS[platform], wished, draw(sources(platform)), draw(st.sampled_from(DAYS))
+
+
+def forbidden(case, found):
+    """Rules of the tables that a result breaks; written anew here, on purpose without the product's rules."""
+    gpu, _platform, wished, offered, _today = case
+    driver, flavor = found["pins"]["driver"]["version"], found["pins"]["driver"]["flavor"]
+    branch, broken = int(driver[:3]), []
+    for model in gpu["models"]:
+        name = MODEL_ARCHITECTURES[model]
+        rule = ARCHITECTURES[name]
+        broken += [f"{model} first"] if rule["first"] and branch < rule["first"] else []
+        broken += [f"{model} last"] if rule["last"] and branch > rule["last"] else []
+        broken += [f"{model} open"] if rule["open"] == "no" and flavor == "open" else []
+        broken += [f"{model} proprietary"] if rule["open"] == "required" and flavor == "proprietary" else []
+        broken += [f"{model} branch of 12.9"] if model == "b300" and branch < 575 else []
+        release = cuda.parse(found["pins"]["cuda"]["release"]) if found["pins"]["cuda"] else None
+        if release and name in ("kepler", "maxwell", "pascal", "volta") and release[0] > (11 if name == "kepler" else 12):
+            broken.append(f"{model} CUDA {release}")
+        if release and name == "blackwell" and release[:2] < (12, 8) and (wished.get("framework") or "torch").startswith("torch"):
+            broken.append(f"{model} CUDA {release}")
+        if wished.get("mig"):
+            needed = tables.MIG_DRIVERS.get(model)
+            broken += [f"{model} MIG"] if needed is None or versions.compare(driver, needed) < 0 else []
+    broken += ["open before 515"] if flavor == "open" and branch < 515 else []
+    broken += ["proprietary after 615"] if flavor == "proprietary" and branch > 615 else []
+    if release:
+        least = (
+            tables.CUDA_DRIVERS[(*release[:2], release[2] or 0)]
+            if wished.get("mode") != "compatible"
+            else str({11: 450, 12: 525, 13: 580}[release[0]])
+        )
+        broken += ["CUDA"] if versions.compare(driver, least) < 0 else []
+    fabric = [name for name in found["packages"] if name.startswith("nvidia-fabricmanager")]
+    needs = gpu["nvswitch_count"] > 0 or {"b200", "b300"} & set(gpu["models"])
+    broken += ["fabric manager"] if bool(fabric) != bool(needs) else []
+    own = [name for name in found["packages"] if "nvidia-" in name and name not in TOOLKIT]
+    broken += [name for name in own if found["packages"][name] != f"{driver}-1"]
+    broken += [name for name, version in found["packages"].items() if version not in offered[name]]
+    broken += ["toolkit"] if len({found["packages"].get(name) for name in TOOLKIT}) != 1 else []
+    return broken
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases())
+def test_no_result_breaks_the_tables_and_each_rejection_is_explained(case):
+    found = resolve(*case)
+    assert bool(found["problems"]) != bool(found["pins"])
+    assert all(one["reason"].strip() for one in found["rejected"])
+    assert len(found["problems"]) == len(set(found["problems"])) and all(one.strip() for one in found["problems"])
+    if not found["pins"]:
+        return
+    assert forbidden(case, found) == []
+    # Every driver that is offered is either chosen or explained, for the CUDA that was chosen.
+    offered = {
+        one[:-2] for name, there in case[3].items() if name in ("nvidia-driver-cuda",) or name.startswith("nvidia-utils") for one in there
+    }
+    release = (found["pins"]["cuda"] or {}).get("release")
+    told = {one["driver"] for one in found["rejected"] if one["cuda"] == release}
+    assert offered - told <= {found["pins"]["driver"]["version"]}
+    chosen = found["pins"]["driver"]
+    assert (chosen["version"], chosen["flavor"], release) not in [(one["driver"], one["flavor"], one["cuda"]) for one in found["rejected"]]
+
+
+@settings(max_examples=80, deadline=None)
+@given(cases())
+def test_nothing_newer_that_is_allowed_was_left(case):
+    """A driver that is newer than the chosen one does not resolve by itself either, or is past its end of life."""
+    gpu, platform, wished, offered, today = case
+    found = resolve(*case)
+    if not found["pins"] or wished.get("framework") or wished.get("branch"):
+        return
+    chosen = found["pins"]["driver"]["version"]
+    for one in found["rejected"]:
+        if one["driver"] is None or versions.compare(one["driver"], chosen) <= 0:
+            continue
+        alone = {
+            name: [v for v in there if v != f"{chosen}-1" and not v.startswith(tuple(DRIVERS)) or v == f"{one['driver']}-1"]
+            for name, there in offered.items()
+        }
+        other = resolve(
+            gpu, platform, {**wished, "flavor": one["flavor"]} if wished.get("flavor", "auto") == "auto" else wished, alone, today
+        )
+        past = tables.is_past(tables.branch(int(one["driver"][:3])).end, today)
+        assert other["pins"] is None or past or other["pins"]["cuda"] != found["pins"]["cuda"], (one, other["pins"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.integers(0, 2**32))
+def test_order_means_nothing(case, seed):
+    gpu, platform, wished, offered, today = case
+    order = random.Random(seed)
+
+    def mixed(values):
+        return order.sample(list(values), len(values))
+
+    again = {name: mixed(offered[name]) for name in mixed(sorted(offered))}
+    other = resolve({**gpu, "models": mixed(gpu["models"])}, platform, {key: wished[key] for key in mixed(sorted(wished))}, again, today)
+    assert json.dumps(other, sort_keys=True) == json.dumps(resolve(*case), sort_keys=True)
+
+
+@settings(max_examples=80, deadline=None)
+@given(cases(), st.sampled_from(DAYS))
+def test_pins_of_a_host_resolve_to_themselves(case, day):
+    gpu, platform, _wished, offered, _today = case
+    found = resolve(*case)
+    if found["pins"]:
+        again = pins.apply(json.loads(json.dumps(found["pins"])), gpu, platform, offered, day)
+        assert again["problems"] == [] and again["pins"] == found["pins"] and again["packages"] == found["packages"]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+GPU = {"models": ["h100"], "architectures": ["hopper"], "compute_capabilities": ["9.0"], "nvswitch_count": 4, "nvlsm": None,
+       "present": True, "kernel": {"running": "6.1.0-56-amd64", "installed": ["6.1.0-56-amd64"], "headers_for": ["6.1.0-56-amd64"]},
+       "engines": {"podman": "4.3.1"}}  # fmt: skip
+OFFERED = {
+    **{name: ["580.95.05-1"] for name in ("nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-fabricmanager")},
+    "linux-headers-6.1.0-56-amd64": ["1"],
+}
+
+
+def places(tree, way=()):
+    """Every way into a tree of dicts and lists."""
+    found = [way]
+    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in inner:
+        found += places(value, (*way, key))
+    return found
+
+
+def replaced(tree, way, value):
+    """A copy of a tree with one value replaced."""
+    if not way:
+        return value
+    copy = dict(tree) if isinstance(tree, dict) else list(tree)
+    copy[way[0]] = replaced(tree[way[0]], way[1:], value)
+    return copy
+
+
+INPUT = [
+    GPU,
+    PLATFORMS["Debian-12"],
+    {**wish.DEFAULTS, "cuda": "12.8", "framework": "torch==2.9", "branch": 580, "components": []},
+    OFFERED,
+    TODAY,
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_any_input_gets_an_answer(data):
+    way = data.draw(st.sampled_from(places(INPUT)[1:]))
+    found = resolve(*replaced(INPUT, way, data.draw(JUNK)))
+    assert all(isinstance(one, str) for one in found["problems"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_pins_get_an_answer(data):
+    good = resolve(*INPUT)["pins"]
+    arguments = [good, GPU, PLATFORMS["Debian-12"], OFFERED, TODAY]
+    way = data.draw(st.sampled_from(places(arguments)[1:]))
+    found = pins.apply(*replaced(arguments, way, data.draw(JUNK)))
+    assert all(isinstance(one, str) for one in found["problems"])
+
+
+def test_the_input_of_these_is_good():
+    assert resolve(*INPUT)["problems"] == []
+    assert len(places(INPUT)) > 30
+
+
+@pytest.mark.parametrize("driver", tables.CUDA_DRIVERS.values())
+def test_every_cuda_runs_on_its_own_driver_in_both_modes(driver):
+    release = next(release for release, one in tables.CUDA_DRIVERS.items() if one == driver)
+    assert all(versions.compare(driver, cuda.minimum(release, mode)[0]) >= 0 for mode in ("strict", "compatible"))
