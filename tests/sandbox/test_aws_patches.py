@@ -20,8 +20,8 @@ from tests.sandbox import (  # each registers its behaviours
     behaviours_fleets,  # noqa: F401
     behaviours_launch,  # noqa: F401
     behaviours_limits,  # noqa: F401
-    behaviours_schedules,  # noqa: F401
     behaviours_repeated,  # noqa: F401
+    behaviours_schedules,  # noqa: F401
 )
 from tests.sandbox.behaviours import BEHAVIOURS, Account, behaviour, refusal
 
