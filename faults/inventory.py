@@ -120,7 +120,9 @@ def _gone(one: Any, backend: Any) -> bool:
 
 
 def _of_aws(service: str, one: Any) -> bool:
-    """The keys that AWS makes by itself when something is encrypted for the first time."""
+    """What AWS makes by itself at first use: its keys for encryption, and service-linked roles."""
+    if service == "iam":
+        return str(getattr(one, "path", "")).startswith("/aws-service-role/")
     return service == "kms" and any(str(alias).startswith("alias/aws/") for alias in getattr(one, "aliases", ()))
 
 

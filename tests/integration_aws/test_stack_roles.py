@@ -100,6 +100,15 @@ def test_a_whole_stack(playbooks, lab, writes):
     assert {"kind": "bucket", "name": "data", "id": "vision-dev-data-123456789012", "owned": True} in read["resources"]
 
 
+def _way_out(ec2, vpc: str) -> None:
+    """AWS' own default VPC has it; moto's does not."""
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    main = {"Name": "association.main", "Values": ["true"]}
+    table = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}, main])["RouteTables"][0]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
 def test_one_section_at_a_time(playbooks, lab):
     scope = {**SCOPE, "stack": "vision"}
     ec2 = lab.client("ec2")
@@ -107,6 +116,7 @@ def test_one_section_at_a_time(playbooks, lab):
         KeyName="ops", PublicKeyMaterial=b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1rWJ1n1u0Q2n0cVqkL0l3yZcM0aXH6o5GvC3y8yZ1a"
     )
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]  # the account's default one stands for somebody else's
+    _way_out(ec2, vpc)
     subnets = [raw["SubnetId"] for raw in ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]]
     group = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"][0]["GroupId"]
     tasks = [
