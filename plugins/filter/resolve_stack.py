@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: resolve_stack
 short_description: Resolve on the controller which versions of driver, CUDA and tools fit a host's GPUs
-version_added: 0.3.0
+version_added: 0.4.0
 author:
   - mlinfra.hosts contributors (@mlinfra)
 description:

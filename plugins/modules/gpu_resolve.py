@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gpu_resolve
 short_description: Resolve the exact versions of driver, CUDA and tools that fit the GPUs of a host
-version_added: 0.3.0
+version_added: 0.4.0
 description:
   - Says which driver and kernel modules, fabric manager, subnet manager (NVLSM), container toolkit, CUDA toolkit and DCGM fit the GPUs,
     platform and kernels of a host, and are offered by its package sources; or refuses, with what conflicts and what to wish instead.
