@@ -24,6 +24,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.renewal import
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Control, Scope
 
 _POLL = 1.0
+_ATTEMPTS = 4  # to make a parameter that is not there
 _ABSENT = ("ParameterNotFound", "ParameterVersionNotFound")
 
 
@@ -89,21 +90,34 @@ class Lock:
         return json.dumps(value, sort_keys=True)
 
     def _take(self) -> bool:
-        try:
-            tags = to_list(owner_tags(self.scope, "lock", "lock"))
-            value, text = self._value(), "Held while a run writes"
-            self.version = self.ssm.put_parameter(Name=self.name, Value=value, Type="String", Tags=tags, Description=text)["Version"]
-            return True
-        except Exception as error:
-            if not ambiguous(error) and code_of(error) != "ParameterAlreadyExists":
-                raise
-        value, version = self._read()
-        if value is None:
-            return False  # released in between: the next attempt takes it
+        for attempt in range(_ATTEMPTS):
+            failure = self._put()
+            if failure is None:
+                return True
+            value, version = self._read()
+            if value is not None:
+                break
+            # Released in between, or the request had no effect.
+            self.waited = self.waited or not ambiguous(failure)
+            time.sleep(_POLL * attempt / 2)
+        else:
+            raise failure
         if value.get("run") == self.run:
             self.version = version
             return True  # the request that got no answer took effect
         return self._abandoned(value) and self._take_over(version)
+
+    def _put(self) -> Optional[Exception]:
+        """Make the parameter; what speaks against having made it, if that is no plain refusal."""
+        tags, text = to_list(owner_tags(self.scope, "lock", "lock")), "Held while a run writes"
+        try:
+            answer = self.ssm.put_parameter(Name=self.name, Value=self._value(), Type="String", Tags=tags, Description=text)
+        except Exception as error:
+            if not ambiguous(error) and code_of(error) != "ParameterAlreadyExists":
+                raise
+            return error
+        self.version = int(answer["Version"])
+        return None
 
     def _abandoned(self, value: dict[str, Any]) -> bool:
         return bool(self.control.break_lock or value.get("expires", 0) <= time.time() or is_dead(value.get("holder")))

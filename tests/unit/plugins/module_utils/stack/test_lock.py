@@ -33,8 +33,12 @@ class Ssm:
     def __init__(self) -> None:
         self.versions: list[str] = []
         self.lose = 0  # so many answers of writes
+        self.fail = 0  # so many writes
 
     def put_parameter(self, Name: str, Value: str, Overwrite: bool = False, **_more: Any) -> dict[str, int]:
+        if self.fail:
+            self.fail -= 1
+            raise Refused("InternalServerError")
         if self.versions and not Overwrite:
             raise Refused("ParameterAlreadyExists")
         self.versions.append(Value)
@@ -85,6 +89,29 @@ def test_an_answer_that_is_lost_is_noticed(ssm):
     with lock(ssm) as held:
         assert ssm.run() == held.run and held.renew()
     assert ssm.versions == []
+
+
+def test_a_request_without_an_effect_is_no_lock_of_somebody(ssm):
+    ssm.fail = 1
+    with lock(ssm) as held:
+        assert ssm.run() == held.run and not held.waited
+    ssm.fail = 100
+    with pytest.raises(Refused, match="InternalServerError"), lock(ssm):
+        raise AssertionError("there is no lock")
+
+
+def test_a_lock_that_is_released_in_between_is_taken(ssm, monkeypatch):
+    first, second = lock(ssm).__enter__(), lock(ssm, "two")
+    read = ssm.get_parameter
+
+    def released(Name: str) -> Any:
+        monkeypatch.setattr(ssm, "get_parameter", read)
+        first.__exit__(None, None, None)
+        return read(Name)
+
+    monkeypatch.setattr(ssm, "get_parameter", released)
+    with second:
+        assert ssm.run() == second.run and second.waited, "everything may be different now"
 
 
 def test_the_second_is_told_who_holds_it(ssm):
