@@ -52,10 +52,7 @@ class Reference:
 
 def shape(things: list[Thing]) -> dict[str, int]:
     """Kind → how many, the lock aside."""
-    return dict(sorted(Counter(thing.kind for thing in things if thing.kind != LOCK).items()))
-
-
-LOCK = "ssm/_parameters"
+    return dict(sorted(Counter(thing.kind for thing in things if not _is_lock(thing)).items()))
 
 
 class Trial:
@@ -153,7 +150,7 @@ def unowned(things: list[Thing], owned: set[str]) -> list[str]:
     found = []
     parents = {thing.id: thing.parent for thing in things}
     for thing in things:
-        if thing.kind == LOCK:
+        if _is_lock(thing):
             continue  # judged by itself
         if thing.names & owned:
             continue
@@ -162,6 +159,10 @@ def unowned(things: list[Thing], owned: set[str]) -> list[str]:
         elif thing.kind in PARTS and thing.parent.startswith("i-") and STACK not in thing.tags:
             found.append(f"{thing.kind} {thing.id} of {thing.parent} has no tags")
     return found
+
+
+def _is_lock(thing: Thing) -> bool:
+    return thing.kind == "ssm/_parameters" and thing.id.endswith("/lock")
 
 
 def beyond(lives: list[Life], limits: dict[str, int]) -> list[str]:

@@ -104,6 +104,8 @@ def _members(held: Any) -> Iterator[tuple[Any, Any]]:
             yield from ((inner, value) for inner, value in one.items() if _is_model(value))
         elif isinstance(one, list):
             yield from ((key, value) for value in one[-1:] if _is_model(value))
+        elif type(one).__name__ == "ScheduleGroup" and key == "default":  # every account has that one
+            yield from one.schedules.items()
         elif _is_model(one):
             yield key, one
 

@@ -48,7 +48,7 @@ class Ran:
 def clients(url: str) -> Clients:
     """Made once, before any fork, with everything loaded: that takes longer than a run."""
     made = Clients(REGION, endpoint_url=url, aws_access_key_id=FAKE_KEY, aws_secret_access_key=FAKE_SECRET)
-    made.prepare(["sts", "ec2", "s3", "iam", "ecr", "ssm"])
+    made.prepare(["sts", "ec2", "s3", "iam", "ecr", "ssm", "scheduler"])
     return made
 
 

@@ -37,8 +37,9 @@ WHOLE: dict[str, Any] = {
     "pools": [
         {"name": "bastion", "count": 1, "instance_types": ["t3.large", "m5.large"], "image": IMAGE},
         {"name": "train", "count": 2, "instance_types": TYPES, "image": IMAGE, "termination_protection": True},
+        {"name": "leased", "count": 1, "instance_types": TYPES, "image": IMAGE, "lease": {"expire": "3d", "enforce": "scheduler"}},
         {"name": "spot", "count": 2, "instance_types": TYPES, "market": ["spot", "on_demand"], "image": IMAGE},
-        {"name": "gang", "count": 2, "spread": False, "instance_types": TYPES, "image": IMAGE},
+        {"name": "gang", "count": 2, "placement": "cluster", "instance_types": TYPES, "image": IMAGE},
     ],
 }
 ABSENT: dict[str, Any] = {**SCOPE, "state": "absent", "confirm": "vision-dev", "force": ["train"]}
@@ -54,7 +55,7 @@ def changed() -> dict[str, Any]:
     wish["buckets"][0].update(versioning=False, encryption="s3", lifecycle=[], tls_only=False)
     wish["repositories"][0].update(keep_last=None, scan_on_push=False, immutable_tags=False)
     wish["identity"] = {"write": ["data"]}
-    for pool, count in (("train", 3), ("spot", 3), ("gang", 1)):
+    for pool, count in (("train", 3), ("leased", 2), ("spot", 3), ("gang", 1)):
         next(one for one in wish["pools"] if one["name"] == pool)["count"] = count
     return wish
 

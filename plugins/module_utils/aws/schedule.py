@@ -151,6 +151,9 @@ class Schedule(Kind):
         act.call("scheduler", "update_schedule", **_request(act, change, change.id))
 
     def delete(self, act: Any, change: Change) -> None:
+        instance, listed = change.found.facts["instance"], [found.id for found in act.seen.of("instance")]
+        if instance in act.ids.values() and instance not in listed:
+            return  # a killed run launched it and EC2 did not list it yet: this run's launch was answered with it, and it needs its end
         _delete(act, change.id)
 
 

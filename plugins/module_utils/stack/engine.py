@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import lease
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.account import Caller, identify
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.act import Act
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, explain
@@ -41,7 +42,9 @@ def read(scope: Scope, clients: Any) -> dict[str, Any]:
     try:
         caller = identify(clients, scope)
         clients.prepare(observing.services(intent, everything=True))
-        seen = observing.observe(Reader(clients, intent, caller.account_id, caller.partition, everything=True))
+        reader = Reader(clients, intent, caller.account_id, caller.partition, everything=True)
+        seen = observing.observe(reader)
+        lease.follow_up(reader, seen)
     except StackError:
         raise
     except Exception as error:
