@@ -15,6 +15,8 @@ import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse_scope
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
@@ -201,3 +203,12 @@ def test_a_removal_takes_a_dead_lock_away_and_leaves_one_that_is_held(lab):
         ssm.put_parameter(Name=name, Value=json.dumps({"run": "x", "expires": expires}), Type="String", Overwrite=True)
         assert not lab.end()["changed"]
         assert len(ssm.get_parameters(Names=[name])["Parameters"]) == left
+
+
+def test_what_is_read_of_a_stack_has_its_schedules(lab):
+    leased = [{**SMALL["pools"][0], "lease": {"expire": "3h", "enforce": "scheduler"}}]
+    made = lab.run(**{**SMALL, "pools": leased})["outputs"]["pools"]["train"]["instance_ids"]
+    declared = lab.declared({})
+    scope = parse_scope({word: declared[word] for word in ("name", "environment", "account_id", "region")})
+    read = [one for one in engine.read(scope, lab.clients())["resources"] if one["kind"] == "schedule"]
+    assert [one["id"].rpartition("-i-")[2] for one in read] == [id.removeprefix("i-") for id in sorted(made)]
