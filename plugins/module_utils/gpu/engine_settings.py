@@ -76,7 +76,7 @@ def settings(text):
             continue
         header = HEADER.match(stripped)
         if header:
-            table = tuple(next(part for part in found if part) for found in PART.findall(header.group(1)) if any(found))
+            table = tuple(_parts(header.group(1)))
             continue
         found = SETTING.match(stripped)
         if found and found.group(2).startswith("[") and "]" not in found.group(2):
@@ -124,11 +124,16 @@ def containerd(host, note):
     return dict(found, runtimes=sorted(set(found["runtimes"])))
 
 
+def _parts(name):
+    """The parts of a table's name, ``plugins."io.containerd.grpc.v1.cri".containerd``: each in quotes of one kind, or in none."""
+    return ["".join(found) for found in PART.findall(name) if any(found)]
+
+
 def runtimes_of(text):
     """Names of the runtimes that have a table."""
     for line in text.splitlines():
         header = HEADER.match(line.strip())
-        parts = [next(part for part in found if part) for found in PART.findall(header.group(1)) if any(found)] if header else []
+        parts = _parts(header.group(1)) if header else []
         if "runtimes" in parts[:-1] and parts[:1] == ["plugins"]:
             name = parts[parts.index("runtimes") + 1]
             if runtime(name):

@@ -24,7 +24,7 @@ def begun(tmp_path, monkeypatch):
     monkeypatch.setattr(course.versions, "read", lambda checkout: {})
     found = course.Course(wish, None, lambda question: True, lambda: {"hush": "<credentials>"}, tmp_path)
     monkeypatch.setattr(found, "_before", lambda: True)
-    monkeypatch.setattr(found, "_kept", lambda name: {"plan": {"plan_id": "0"}, "again": {"changed": False}}.get(name))
+    monkeypatch.setattr(found, "_kept", {"plan": {"plan_id": "0"}, "again": {"changed": False}}.get)
     monkeypatch.setattr(found.steps, "listen", lambda: None)
     return found
 

@@ -84,7 +84,7 @@ def test_the_boothook_is_a_shell_script():
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """The host's half as a module, without its last lines, which act."""
-    source = timer._HOST.split("\nwhy = over")[0]
+    source = timer._HOST.partition("\nwhy = over")[0]
     module = types.ModuleType("lease")
     exec(compile(source, "lease.py", "exec"), module.__dict__)
     module.BUSY = str(tmp_path / "busy")

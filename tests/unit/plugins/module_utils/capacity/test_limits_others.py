@@ -167,12 +167,12 @@ def test_efa():
     cards = (NetworkCard(0, 2, False), NetworkCard(1, 2, True), NetworkCard(2, 2, True))
     types = {"p5.48xlarge": TypeFacts("p5.48xlarge", efa_maximum=2, network_cards=cards), "g5.xlarge": TypeFacts("g5.xlarge")}
 
-    def line(*names, types=types):
-        return limits_types.efa(need(names=names), Limits(types=types))
+    def line(*names, known=None):
+        return limits_types.efa(need(names=names), Limits(types=types if known is None else known))
 
     assert (line("p5.48xlarge").verdict, line("p5.48xlarge").text) == ("ok", "p5.48xlarge has 2 on 2 cards")
     assert line("p5.48xlarge", "g5.xlarge").verdict == "warning" and line("g5.xlarge").verdict == "refused"
-    assert line("g5.xlarge", "x9.new").verdict == "unknown" and line("g5.xlarge", types=NO).verdict == "unknown"
+    assert line("g5.xlarge", "x9.new").verdict == "unknown" and line("g5.xlarge", known=NO).verdict == "unknown"
 
 
 def test_the_role_of_spot():

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -33,17 +35,11 @@ class Aws:
         return self
 
     def get_paginator(self, operation):
-        class Pages:
-            def paginate(_self, **params):
-                answer = getattr(self, operation)(**params)
+        def paginate(**params):
+            answer = getattr(self, operation)(**params)
+            return types.SimpleNamespace(search=lambda expression: answer[expression[:-2]])
 
-                class Found:
-                    def search(_self, expression):
-                        return answer[expression[:-2]]
-
-                return Found()
-
-        return Pages()
+        return types.SimpleNamespace(paginate=paginate)
 
     def __getattr__(self, operation):
         def call(**params):

@@ -15,9 +15,9 @@ from tests.unit.plugins.module_utils.gpu.conftest import recorded
 NO_BUS = {"devices": [], "nvswitch_count": 0, "bus": False}
 
 
-def look(text, bus=NO_BUS):
+def look(text, bus=None):
     outcome = Outcome(0, text)
-    return per_gpu.look(bus, smi.understand(outcome), outcome)
+    return per_gpu.look(bus or NO_BUS, smi.understand(outcome), outcome)
 
 
 @pytest.mark.parametrize(
