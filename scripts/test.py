@@ -48,7 +48,11 @@ PHASES = [
     Phase("enumerate", "light", "tests/enumerate", "every module, plugin, role and playbook has what it must have"),
     Phase("packaging", "light", "tests/packaging", "artifact, galaxy-importer, offline install, execution environment"),
     Phase("sanity", "light", "tests/ansible_test", "ansible-test sanity on a copy"),
-    Phase("integration", "light", "tests/integration_aws", "the modules against the emulated AWS"),
+    # each worker has an emulator of its own; a file stays with one worker, since its tests may build on each other
+    Phase(
+        "integration", "light", "tests/integration_aws", "the modules against the emulated AWS",
+        options=("-n", "2", "--dist", "loadfile"), limit_seconds=50 * 60,
+    ),
     Phase("sandbox", "hosts", "tests/sandbox", "the sandbox itself: emulator and hosts"),
     Phase("awx", "hosts", "tests/awx", "the playbooks through ansible-runner, as AWX runs them"),
     Phase(
