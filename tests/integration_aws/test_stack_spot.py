@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import spot
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import instance, spot
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -201,6 +201,18 @@ def test_our_tags_on_an_instance_of_another_fleet_are_no_provenance(lab, go):
     assert [raw["InstanceId"] for raw in running(lab) if raw["InstanceId"] != other] == [ours["InstanceId"]]
     lab.client("ec2").terminate_instances(InstanceIds=[other])
     assert lab.end()["remaining"] == [] and lab.alive() == []
+
+
+def test_an_instance_outlives_what_ec2_remembers_of_its_fleet(lab, go, monkeypatch):
+    go(pool(count=2))
+    first, second = running(lab)
+    copied = [tag for tag in first["Tags"] if tag["Key"] in ("mlinfra:launched", "mlinfra:slot")]
+    monkeypatch.setattr(instance, "fleet_tokens", lambda ec2, ids: {})
+    told = go(pool(count=2))
+    assert not told["changed"] and len(told["outputs"]["pools"]["train"]["instance_ids"]) == 2
+    lab.client("ec2").create_tags(Resources=[second["InstanceId"]], Tags=copied)
+    foreign = [line["id"] for line in lab.plan(**{**QUIET, "pools": [pool(count=2)]})["plan"] if line["action"] == "foreign"]
+    assert foreign == [second["InstanceId"]], "a seal fits the instance that it was made for"
 
 
 def test_what_spot_takes_back_is_had_again(lab, go):

@@ -28,9 +28,10 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_slots impo
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.launching import Launching
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, token_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, launched_by, seal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.security_group import check_efa_groups, groups_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
+    LAUNCHED,
     POOL,
     SLOT,
     SLOTS,
@@ -82,7 +83,7 @@ class Instance(Ec2Kind):
         taken: set[str] = set()
         for raw in sorted(raws, key=lambda raw: (raw["InstanceId"] in named, str(raw.get("LaunchTime", "")), raw["InstanceId"])):
             tags = to_dict(raw.get("Tags"))
-            ours, claimed = token_of(raw, tags.get(FLEET), tokens).startswith(prefix), claims(tags, reader.scope, self.name)
+            ours, claimed = launched_by(raw, tags, tokens, prefix), claims(tags, reader.scope, self.name)
             one = _found(raw, tags, ours and claimed, slots)
             adoption.judge(one, raw, claimed, named.get(one.id), taken)
             if one.owned and one.name in taken:
@@ -122,7 +123,11 @@ class Instance(Ec2Kind):
         wishes = []
         tags = self._slot_tags(pool, intent, seen)
         for slot in sorted(there):
-            told = {**tags(slot), SLOT: str(slot)} if there[slot].facts.get("says_slot") else tags(slot)
+            told, found = tags(slot), there[slot]
+            if found.facts.get("says_slot"):
+                told[SLOT] = str(slot)
+                if found.id not in pool.adopt:  # what others launched is ours for as long as it is named, and no longer
+                    told[LAUNCHED] = seal(token_prefix(intent.scope, seen.account_id), found.id)
             make = {"pool": pool, "group_name": fitting.group_name(pool, intent.scope)}
             wishes.append(Wish(self.name, f"{pool.name}-{slot}", self._state(pool), told, make, path=f"pools.{pool.name}"))
         return wishes

@@ -15,8 +15,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, s
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import seal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.spot import Refused, SpotLaunch
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOT
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import LAUNCHED, SLOT, to_list, token_prefix
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import STOP, decided
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import instance_store_gib
@@ -161,7 +162,9 @@ class Launching:
                 self.search.failed(refusal.offer, refusal.code, refusal.message, request_id)
 
     def _say_slot(self, change: Change, instance_id: str) -> None:
-        self.act.call("ec2", "create_tags", Resources=[instance_id], Tags=[{"Key": SLOT, "Value": str(change.wish.make["slot"])}])
+        sealed = seal(token_prefix(self.act.scope, self.act.seen.account_id), instance_id)
+        tags = to_list({SLOT: str(change.wish.make["slot"]), LAUNCHED: sealed})
+        self.act.call("ec2", "create_tags", Resources=[instance_id], Tags=tags)
 
     def _note(self, batch: Batch, offer: Offer, raws: list[dict[str, Any]]) -> None:
         filled = []

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, token_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, launched_by
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import ENVIRONMENT, STACK, claims, to_dict, token_prefix
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import EXPIRES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.duration import epoch
@@ -67,8 +67,8 @@ def judge(raw: Mapping[str, Any], account_id: str, region: str, fleets: Mapping[
     if not _is_due(tags, now):
         return found._replace(reason="its lease is not over")
     scope = Scope(account_id, region, stack, environment)
-    token = token_of(raw, tags.get(FLEET), fleets)
-    if not (stack and environment and claims(tags, scope, "instance") and token.startswith(token_prefix(scope, account_id))):
+    ours = launched_by(raw, tags, fleets, token_prefix(scope, account_id))
+    if not (stack and environment and claims(tags, scope, "instance") and ours):
         return found._replace(reason=_THEIRS)
     return found
 

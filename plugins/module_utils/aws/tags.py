@@ -18,6 +18,8 @@ VERSION, REGION = "mlinfra:schema", "mlinfra:region"
 POOL, SLOTS = "mlinfra:pool", "mlinfra:slots"
 #: The slot of one instance, where its place in the launch does not tell it: launched by a fleet, or adopted. It counts before SLOTS.
 SLOT = "mlinfra:slot"
+#: On an instance of a fleet: what only the stack that launched it writes, and what fits no other instance (see provenance.py).
+LAUNCHED = "mlinfra:launched"
 #: Put on by people: an instance with it is not ended unless force names it.
 PROTECT = "mlinfra:protect"
 #: When an instance's lease ends, ISO 8601.

@@ -113,6 +113,14 @@ def test_whose_token_counts():
     assert provenance.token_of(own, "fleet-2", {}) == "" and provenance.token_of({}, None, {}) == ""
 
 
+def test_a_seal_counts_only_for_a_fleet_that_is_forgotten_and_on_its_own_instance():
+    raw, tags = {"InstanceId": "i-1", "ClientToken": ""}, {"aws:ec2:fleet-id": "fleet-1", "mlinfra:launched": provenance.seal("p-", "i-1")}
+    assert provenance.launched_by(raw, tags, {}, "p-") and not provenance.launched_by({**raw, "InstanceId": "i-2"}, tags, {}, "p-")
+    assert not provenance.launched_by(raw, tags, {}, "q-") and not provenance.launched_by(raw, tags, {"fleet-1": "theirs"}, "p-")
+    assert provenance.launched_by(raw, {"aws:ec2:fleet-id": "fleet-1"}, {"fleet-1": "p-token"}, "p-")
+    assert not provenance.launched_by(raw, {"mlinfra:launched": tags["mlinfra:launched"]}, {}, "p-"), "without a fleet the own token counts"
+
+
 class Unknown(Exception):
     response = {"Error": {"Code": "InvalidFleetId.NotFound"}}
 
