@@ -139,7 +139,9 @@ class Schedule(Kind):
         return wishes
 
     def surplus(self, found: Found, intent: Intent) -> bool:
-        return True  # of an instance that is gone, or that has no such lease any more: it must not end anything
+        """Of an instance that is gone, or that has no such lease any more; not of a pool that is undeclared, whose instances stay too."""
+        pool = found.facts.get("pool")
+        return pool is None or pool in [one.name for one in intent.stack.pools or ()]
 
     def create(self, act: Any, change: Change) -> str:
         act.handed[Ref(self.name, change.name)] = change

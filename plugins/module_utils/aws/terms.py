@@ -180,7 +180,7 @@ def join(seen: Observed) -> None:
             continue
         for one in schedules:
             if one.facts["instance"] == found.id and found.facts["slot"] is not None:
-                one.name = found.name
+                one.name, one.facts["pool"] = found.name, found.facts["pool"]
         if EXPIRES in found.tags:
             found.state["enforced"] = enforcer(found, schedules)
         elif IDLE in found.tags:

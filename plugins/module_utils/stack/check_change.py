@@ -29,9 +29,9 @@ def options(section: Mapping[str, Any], path: str, problems: Problems) -> dict[s
     if on_change == "in_place" and markets and "on_demand" not in markets:
         hint = "Use on_change: replace, or on_demand in market"
         problems.add(f"{path}.on_change", on_change, "only On-Demand instances change their type, and market has no on_demand", hint)
-    if on_change == "replace" and adopt and section["spread"] is False:
+    if on_change == "replace" and adopt and (section["spread"] is False or section["placement"] == "cluster"):
         hint = "Use on_change: keep or refuse, or leave out adopt"
-        problems.add(f"{path}.on_change", on_change, "a pool with spread: false is replaced whole, and adopted instances are not", hint)
+        problems.add(f"{path}.on_change", on_change, "a pool in one zone is replaced whole, and adopted instances are not", hint)
     lease = section["lease"] or {}
     if on_change == "replace" and lease.get("expire") is not None and lease.get("enforce") == "scheduler":
         # the schedule is made for an instance by its id, before the launches: that of a successor would come with the next run only

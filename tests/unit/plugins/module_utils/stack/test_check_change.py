@@ -29,7 +29,7 @@ A, B, C = "i-0123456789abcdef0", "i-0123456789abcdef1", "i-0123abcd"
         (
             {"pools[0].on_change": "replace", "pools[0].spread": False, "pools[0].adopt": [A]},
             "pools[0].on_change",
-            "a pool with spread: false is replaced whole, and adopted instances are not",
+            "a pool in one zone is replaced whole, and adopted instances are not",
         ),
     ],
 )
