@@ -83,6 +83,14 @@ def test_the_wrong_account_ends_before_anything_else(lab, leased, play):
     assert code != 0 and "an account id has 12 digits" in told["msg"] and "name is No Such" in told["msg"]
 
 
+def test_what_people_have_protected_stays(lab, leased):
+    first, second = leased()
+    put(lab, first, second, expires=LONG_AGO)
+    put(lab, first, protect="jane's long run")
+    put(lab, second, protect="false")
+    assert look(lab) == {first: "it has the tag mlinfra:protect", second: ""}
+
+
 @pytest.mark.parametrize("copied", [False, True])
 def test_tags_alone_end_nobodys_instance(lab, leased, copied):
     """A stranger's instance with our tags, and with a token that looks like ours at its beginning."""

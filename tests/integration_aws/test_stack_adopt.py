@@ -74,6 +74,14 @@ def test_an_instance_of_others_becomes_the_pools(lab, go, theirs, actions, write
     assert again["ec2:DescribeInstances"] == 1 and writes(again) == {}, "once adopted it is found like the others"
 
 
+def test_an_adopted_instance_gets_its_end_with_its_adoption(lab, go, theirs):
+    other = theirs()
+    lease = {"lease": {"expire": "3h", "enforce": "scheduler"}}
+    go(1, other, **lease)
+    assert len(lab.client("scheduler").list_schedules()["Schedules"]) == 1
+    assert not go(1, other, **lease)["changed"]
+
+
 def test_a_stopped_one_is_adopted_as_it_is(lab, go, theirs):
     other = theirs()
     lab.client("ec2").stop_instances(InstanceIds=[other])

@@ -246,6 +246,24 @@ def test_the_scheduler_ends_what_was_launched_without_a_lease(lab, go):
     assert schedules(lab) == [], "a lease that is taken away must not end anything"
 
 
+def test_a_schedule_goes_before_the_tag_that_leads_to_it(lab, go):
+    go({"expire": "3h", "enforce": "scheduler"}, count=1)
+    lab.aws.fault(service="scheduler", action="DeleteSchedule", code="AccessDeniedException", message="no", status=403, times=1)
+    with pytest.raises(StackError, match="scheduler:DeleteSchedule"):
+        go(count=1)
+    assert len(schedules(lab)) == 1 and tags(lab, lab.alive()[0])["mlinfra:enforce"] == "scheduler", "the next run finds it"
+    go(count=1)
+    assert schedules(lab) == [] and len(lab.alive()) == 1 and not go(count=1)["changed"]
+
+
+def test_a_pool_that_is_not_declared_any_more_keeps_the_ends_of_its_instances(lab, go):
+    go({"expire": "3h", "enforce": "scheduler"}, count=1)
+    other = {"pools": [{**pool(count=1), "name": "other"}]}
+    told = go(more=other)
+    assert [found["action"] for found in told["plan"] if found["kind"] == "schedule"] == ["keep"] and len(schedules(lab)) == 1
+    assert not go(more=other)["changed"]
+
+
 def test_the_end_is_scheduled_before_the_instance_runs(lab, go):
     lab.aws.fault(service="scheduler", action="CreateSchedule", code="InternalServerException", message="broken", status=500, times=0)
     with pytest.raises(StackError, match="scheduler:CreateSchedule"):

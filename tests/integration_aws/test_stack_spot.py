@@ -131,6 +131,19 @@ def test_what_no_offer_would_mend_stops(lab, go, subnets):
     assert lab.alive() == [] and templates(lab) == []
 
 
+def test_a_fleet_that_cannot_be_dated_is_noted_all_the_same(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="DescribeFleets", code="UnauthorizedOperation", message="no", times=1)
+    go(pool())
+    assert {tags_of(raw)["mlinfra:slot"] for raw in running(lab)} == {"0", "1", "2"} and not go(pool())["changed"]
+
+
+def test_no_fleet_left_is_no_capacity_of_spot(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="CreateFleet", code="MaxFleetCountExceeded", message="none left", status=400, times=0)
+    told = go(pool(market=["spot", "on_demand"]))
+    assert [raw.get("InstanceLifecycle") for raw in running(lab)] == [None] * 3 and templates(lab) == []
+    assert {one["code"] for one in told["offers_tried"] if one["market"] == "spot"} == {"MaxFleetCountExceeded"}
+
+
 def test_an_old_failure_of_the_same_request_is_not_taken_for_an_answer(lab, go, subnets, monkeypatch):
     """EC2 keeps a fleet that launched nothing, and answers the same token with it when there is capacity again."""
     lab.aws.fault(service="ec2", action="RunInstances", code=NO_CAPACITY, times=0)

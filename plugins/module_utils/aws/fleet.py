@@ -80,12 +80,17 @@ def fleet(
             "DefaultTargetCapacityType": "spot",
         },
         "LaunchTemplateConfigs": [
-            {"LaunchTemplateSpecification": {"LaunchTemplateName": name, "Version": "1"}, "Overrides": overrides[name]}
+            {"LaunchTemplateSpecification": {"LaunchTemplateName": name, "Version": "1"}, "Overrides": sorted(overrides[name], key=_place)}
             for name in sorted(templates)
         ],
         "TagSpecifications": [specification("fleet", tags)],
     }
     return Fleet(templates, fleet_params, places)
+
+
+def _place(override: Mapping[str, Any]) -> tuple[str, str]:
+    """The order of overrides means nothing to EC2; by price it would change the token from one hour to the next."""
+    return override["InstanceType"], override["SubnetId"]
 
 
 def template_data(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,9 +121,16 @@ def launched(answer: Mapping[str, Any], made: Fleet) -> list[tuple[str, Offer]]:
     """(instance id, its offer), in the order of the ids."""
     found = []
     for one in answer.get("Instances", ()):
-        offer = _offer(one, made, one.get("InstanceType"))
-        found += [(instance_id, offer) for instance_id in one.get("InstanceIds", ()) if offer is not None]
+        offer = _offer(one, made, one.get("InstanceType")) or _nearest(one, made)
+        found += [(instance_id, offer) for instance_id in one.get("InstanceIds", ())]
     return sorted(found)
+
+
+def _nearest(one: Mapping[str, Any], made: Fleet) -> Offer:
+    """Of an instance whose subnet the answer does not say: it runs and is paid for, so it is never dropped."""
+    override = (one.get("LaunchTemplateAndOverrides") or {}).get("Overrides") or {}
+    kind, zone = one.get("InstanceType") or override.get("InstanceType"), one.get("AvailabilityZone") or override.get("AvailabilityZone")
+    return max(made.places.values(), key=lambda offer: (offer.instance_type == kind, offer.zone == zone))
 
 
 def refused(answer: Mapping[str, Any], made: Fleet) -> list[Refusal]:

@@ -20,6 +20,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import (
     placing,
     power,
     renewal,
+    schedule,
     terms,
     value,
     volumes,
@@ -42,7 +43,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
     token_prefix,
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.type_facts import instance_store_gib
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Wish
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Ref, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
 HOP_LIMIT = 2  # a container's answer takes one hop more
@@ -227,6 +228,8 @@ class Instance(Ec2Kind):
             lease.release(act, launching.batches)
 
     def update(self, act: Any, change: Change) -> None:
+        if change.found.tags.get(terms.ENFORCE) == "scheduler" and not terms.scheduled(change.wish.make["pool"]):
+            schedule.forget(act, change.id)  # before the tag that leads to it: nobody would find it again, and it would end the instance
         if {"http_tokens", "hop_limit"} & set(change.fields):
             act.call(
                 "ec2", "modify_instance_metadata_options", InstanceId=change.id, HttpTokens="required", HttpPutResponseHopLimit=HOP_LIMIT
@@ -234,6 +237,8 @@ class Instance(Ec2Kind):
         lease.update(act, change)
         if change.action == "adopt":
             adoption.tag(act, change)
+            act.ids[Ref(self.name, change.name)] = change.id
+            schedule.launched(act, [change])
         elif change.tags:
             parts = change.found.facts["parts"]
             act.call("ec2", "create_tags", Resources=[change.id], Tags=to_list(change.tags))

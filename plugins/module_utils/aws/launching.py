@@ -143,6 +143,14 @@ class Launching:
         except Refused as error:
             self._refused(error.refusals, error.request_id)
             raise
+        except Exception as error:
+            if not decided(code_of(error)):
+                raise
+            request_id = _request_id(getattr(error, "response", None))
+            for offer in offers:
+                self.search.failed(offer, code_of(error), message_of(error), request_id)
+            batch.asked |= set(offers)
+            return
         self._refused(outcome.refusals, outcome.request_id)
         for offer in dict.fromkeys(offer for _id, offer in outcome.instances):
             self.search.taken(offer, outcome.request_id)

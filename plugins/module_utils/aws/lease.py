@@ -61,13 +61,13 @@ class Lease(Kind):
         text = _text(change.wish.state)
         about = f"When the leases of pool {change.name} began"
         tags = to_list(change.wish.make["tags"])
+        act.handed[Ref(self.name, change.name)] = change  # before the call, whose answer may be lost
         act.call("ssm", "put_parameter", Name=name, Value=text, Type="String", Description=about, Tags=tags, **_tier(text))
-        act.handed[Ref(self.name, change.name)] = change
         return name
 
     def update(self, act: Any, change: Change) -> None:
-        _put(act, change.id, change.wish.state)
         act.handed[Ref(self.name, change.name)] = change
+        _put(act, change.id, change.wish.state)
 
     def delete(self, act: Any, change: Change) -> None:
         _delete(act, change.id)
@@ -159,7 +159,8 @@ def follow_up(reader: Reader, seen: Observed) -> None:
     instances = [found for found in seen.of("instance") if found.owned]
     old = [one for one in instances if terms.EXPIRES in one.tags and one.facts["pool"] in pools]
     old = [one for one in old if not terms.expiring(pools[one.facts["pool"]])]
-    other = [one for one in instances if one.tags.get(terms.ENFORCE) == "scheduler"]
+    # whoever owns them by now: the schedule of an instance that is adopted no more would end it all the same
+    other = [one for one in seen.of("instance") if one.tags.get(terms.ENFORCE) == "scheduler" and "ended" not in one.facts]
     other = [one for one in other if one.facts["pool"] not in pools or not terms.scheduled(pools[one.facts["pool"]])]
     if old and "lease" not in seen.found:
         reader.clients.prepare(["ssm"])

@@ -155,7 +155,7 @@ def choose(pool: Pool, intent: Intent, seen: Observed, count: int, beside: Optio
 
 def need(pool: Pool, seen: Observed, found: Iterable[Offer], count: int) -> Need:
     """What a launch of ``count`` instances needs of the account, by any of these offers."""
-    there = len([slot for slot in alive(pool.name, seen) if slot < pool.count])
+    there = len({**alive(pool.name, seen), **adopting(pool, seen)})
     least = min(count, max(0, pool.least - there))
     return Need(pool.name, count, least, pool.together, tuple(found), pool.interfaces)
 

@@ -14,7 +14,15 @@ from typing import Any, NamedTuple, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import FLEET, fleet_tokens, launched_by
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import ENVIRONMENT, STACK, claims, to_dict, token_prefix
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
+    ENVIRONMENT,
+    PROTECT,
+    STACK,
+    claims,
+    marked_protected,
+    to_dict,
+    token_prefix,
+)
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import EXPIRES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.duration import epoch
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Scope
@@ -70,6 +78,8 @@ def judge(raw: Mapping[str, Any], account_id: str, region: str, fleets: Mapping[
     ours = launched_by(raw, tags, fleets, token_prefix(scope, account_id))
     if not (stack and environment and claims(tags, scope, "instance") and ours):
         return found._replace(reason=_THEIRS)
+    if marked_protected(tags):
+        return found._replace(reason=f"it has the tag {PROTECT}")
     return found
 
 

@@ -177,6 +177,11 @@ def ended(act: Any, change: Change) -> None:
         waiting.id = None
 
 
+def forget(act: Any, instance_id: str) -> None:
+    """Take away the end of an instance, if there is one."""
+    _delete(act, token_prefix(act.scope, act.seen.account_id) + instance_id)
+
+
 def _make(act: Any, change: Change) -> str:
     name = token_prefix(act.scope, act.seen.account_id) + act.id(change.wish.state["instance"])
     try:

@@ -119,7 +119,10 @@ class SpotLaunch:
         raise StackError(f"pools.{self.pool.name}: EC2 keeps answering with old fleets, {_REPLAYS} times in a day", "Look why they fail")
 
     def _old(self, answer: dict[str, Any]) -> bool:
-        listed = self.act.reader.client("ec2").describe_fleets(FleetIds=[answer["FleetId"]])["Fleets"]
+        try:
+            listed = self.act.reader.client("ec2").describe_fleets(FleetIds=[answer["FleetId"]])["Fleets"]
+        except Exception:  # not allowed, or not everywhere yet: what it launched has to be noted all the same
+            return False
         if not listed or not isinstance(listed[0].get("CreateTime"), datetime):
             return False
         return age(listed[0]["CreateTime"], answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")) > FRESH

@@ -48,6 +48,11 @@ def claims(tags: Mapping[str, str], scope: Scope, kind: str) -> bool:
     )
 
 
+def marked_protected(tags: Mapping[str, str]) -> bool:
+    """Whether people have said that an instance is not to be ended."""
+    return tags.get(PROTECT, "").strip().lower() not in ("", "false")
+
+
 def scope_filters(scope: Scope) -> list[dict[str, Any]]:
     """EC2 filters for whatever says that it belongs to this stack."""
     return [{"Name": f"tag:{STACK}", "Values": [scope.stack]}, {"Name": f"tag:{ENVIRONMENT}", "Values": [scope.environment]}]

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import EXPIRES, PROTECT
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import EXPIRES, PROTECT, marked_protected
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Observed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
@@ -50,7 +50,7 @@ def shield(found: Found, force: Collection[str]) -> str:
         return ""
     if found.facts.get("protected"):
         return "has termination protection"
-    if found.tags.get(PROTECT, "").strip().lower() not in ("", "false"):
+    if marked_protected(found.tags):
         return f"has the tag {PROTECT}"
     return ""
 

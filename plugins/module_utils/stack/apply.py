@@ -19,6 +19,7 @@ _WORKERS = 12
 _CREATION_ATTEMPTS = 3
 _ALREADY = (
     "EntityAlreadyExists",
+    "ParameterAlreadyExists",
     "InvalidKeyPair.Duplicate",
     "RepositoryAlreadyExistsException",
     "InvalidGroup.Duplicate",

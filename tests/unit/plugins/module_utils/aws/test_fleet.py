@@ -84,6 +84,16 @@ def test_what_the_answer_says():
     assert fleet.launched({}, whole) == [] and fleet.refused({}, whole) == []
 
 
+def test_what_runs_is_never_dropped_for_want_of_a_subnet():
+    whole = made((A, params(A)), (B, params(B)))
+    told = {"LaunchTemplateAndOverrides": {"Overrides": {"AvailabilityZone": "us-east-1b"}}, "InstanceType": "g6.xlarge"}
+    assert fleet.launched({"Instances": [{**told, "InstanceIds": ["i-1"]}]}, whole) == [("i-1", B)]
+
+
+def test_the_order_of_prices_makes_no_other_request():
+    assert made((A, params(A)), (B, params(B))).params == made((B, params(B)), (A, params(A))).params
+
+
 def instance(number, slot=None, state="running", fleet_id="fleet-1", slots="4-6"):
     tags = {"aws:ec2:fleet-id": fleet_id, "mlinfra:slots": slots, **({"mlinfra:slot": slot} if slot else {})}
     named = [{"Key": key, "Value": value} for key, value in tags.items() if value is not None]

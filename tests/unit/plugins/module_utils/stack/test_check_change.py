@@ -31,6 +31,11 @@ A, B, C = "i-0123456789abcdef0", "i-0123456789abcdef1", "i-0123abcd"
             "pools[0].on_change",
             "a pool in one zone is replaced whole, and adopted instances are not",
         ),
+        (
+            {"pools[0].on_change": "replace", "pools[0].placement": "cluster", "pools[0].adopt": [A]},
+            "pools[0].on_change",
+            "a pool in one zone is replaced whole, and adopted instances are not",
+        ),
     ],
 )
 def test_a_mistake(wrong, places, path, sentence):
