@@ -15,9 +15,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse
 from sandbox.aws.isolation import ACCOUNT, FAKE_KEY, FAKE_SECRET, REGION
 from sandbox.aws.process import Emulator
+from tests.integration_aws.pools import BOOKWORM, QUIET
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1rWJ1n1u0Q2n0cVqkL0l3yZcM0aXH6o5GvC3y8yZ1a someone"
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 READS = ("Describe", "Get", "List", "Head")
 
 #: Every section in its everyday form.
@@ -63,6 +63,10 @@ class Lab:
     def run(self, check: bool = False, **sections: Any) -> dict[str, Any]:
         stack, control = parse(self.declared(sections), check)
         return engine.reconcile(stack, control, self.clients())
+
+    def pools(self, *pools: dict[str, Any], check: bool = False, **sections: Any) -> dict[str, Any]:
+        """The stack with these pools, and of the rest no more than they need."""
+        return self.run(check, **{**QUIET, "pools": list(pools), **sections})
 
     def plan(self, **sections: Any) -> dict[str, Any]:
         return self.run(check=True, **sections)
@@ -123,3 +127,16 @@ def _writes() -> Any:
 @pytest.fixture(name="actions")
 def _actions() -> Any:
     return actions
+
+
+@pytest.fixture
+def go(lab: Lab) -> Any:
+    """``go(pool, …)`` runs the stack with these pools alone."""
+    return lab.pools
+
+
+@pytest.fixture
+def subnets(lab: Lab) -> dict[str, str]:
+    """Zone → subnet, of a network that is there before."""
+    lab.pools()
+    return {raw["AvailabilityZone"]: raw["SubnetId"] for raw in lab.client("ec2").describe_subnets()["Subnets"] if not raw["DefaultForAz"]}

@@ -14,10 +14,9 @@ import pytest
 
 import ansible_collections.mlinfra.hosts as collection
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import reap
+from tests.integration_aws.pools import BOOKWORM
 
 COLLECTIONS = Path(collection.__path__[0]).parents[2]
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 ACCOUNT, REGION = "123456789012", "us-east-1"
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -45,7 +44,7 @@ def leased(lab):
     def run(more=None, **options):
         options = {"lease": {"expire": "3h"}, **options}
         pool = {"name": "train", "count": 2, "instance_types": ["t3.large"], "image": BOOKWORM, **options}
-        return lab.run(**{**QUIET, "pools": [pool], **(more or {})})["outputs"]["pools"]["train"]["instance_ids"]
+        return lab.pools(pool, **(more or {}))["outputs"]["pools"]["train"]["instance_ids"]
 
     return run
 

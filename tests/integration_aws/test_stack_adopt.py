@@ -7,16 +7,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
+from tests.integration_aws.pools import BOOKWORM
 
 
 @pytest.fixture
 def go(lab):
     def run(count, *adopt, check=False, options=None, sections=None, **more):
         pool = {"name": "train", "count": count, "instance_types": ["t3.large"], "image": BOOKWORM, "adopt": list(adopt), **more}
-        return lab.run(check, **QUIET, pools=[pool], **(options or {}), **(sections or {}))
+        return lab.pools(pool, check=check, **(options or {}), **(sections or {}))
 
     return run
 
@@ -164,4 +162,4 @@ def test_what_cannot_be_adopted(lab, go, theirs):
         {"name": "serve", "count": 1, "instance_types": ["t3.large"], "image": BOOKWORM, "adopt": [made]},
     ]
     with pytest.raises(StackError, match=f"pools.serve.adopt has {made}: it is train-0 of this stack already"):
-        lab.run(**QUIET, pools=pools)
+        lab.pools(*pools)

@@ -9,8 +9,8 @@ import json
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from tests.integration_aws.pools import BOOKWORM
 
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 NOTHING = dict.fromkeys(("network", "key", "buckets", "repositories", "identity", "pools"))
 KEY = {"name": "theirs", "existing": True}
 POOL = {"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM}

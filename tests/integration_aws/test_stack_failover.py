@@ -9,31 +9,7 @@ import time
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
-NO_CAPACITY = "InsufficientInstanceCapacity"
-
-
-def pool(**more):
-    return {"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM, **more}
-
-
-@pytest.fixture
-def go(lab):
-    """``go(pool, …)`` runs the stack with these pools alone."""
-
-    def run(*pools, **more):
-        return lab.run(**{**QUIET, "pools": list(pools), **more})
-
-    return run
-
-
-@pytest.fixture
-def subnets(lab, go):
-    """Zone → subnet, of a network that is there before."""
-    go()
-    return {raw["AvailabilityZone"]: raw["SubnetId"] for raw in lab.client("ec2").describe_subnets()["Subnets"] if not raw["DefaultForAz"]}
+from tests.integration_aws.pools import NO_CAPACITY, pool
 
 
 def tried(told):
@@ -163,11 +139,11 @@ def test_the_price_bounds_what_is_launched(lab, go, subnets):
 
 def test_the_plan_shows_the_offers_and_its_id_does_not_hang_on_them(lab, go, subnets):
     wish = pool(count=1, market=["spot", "on_demand"])
-    plan = lab.plan(**{**QUIET, "pools": [wish]})
+    plan = lab.pools(wish, check=True)
     assert [one["market"] for one in plan["offers"]["train"]] == ["spot"] * 3 + ["on_demand"] * 3
     assert plan["offers"]["train"][3]["usd_per_hour"] == 1.006
     without(lab, "MarketType=spot")
-    assert lab.run(**{**QUIET, "pools": [wish], "expect_plan": plan["plan_id"]})["changed"]
+    assert lab.pools(wish, expect_plan=plan["plan_id"])["changed"]
 
 
 def test_an_answer_that_never_comes_is_asked_for_again_before_another_offer(lab, go, subnets):

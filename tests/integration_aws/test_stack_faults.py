@@ -17,9 +17,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import St
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse_scope
+from tests.integration_aws.pools import BOOKWORM
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 SMALL = {
     "network": {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}},
     "pools": [{"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM}],

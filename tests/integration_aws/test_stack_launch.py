@@ -7,25 +7,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from tests.integration_aws.pools import pool
 
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 PRIVATE = {"cidr": "10.42.0.0/16", "zone_count": 3, "private": True, "access": {"cidrs": ["10.0.0.0/8"]}}
 GROUP = "vision-dev-train"
-
-
-def pool(**more):
-    return {"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM, **more}
-
-
-@pytest.fixture
-def go(lab):
-    """``go(pool, …)`` runs the stack with these pools alone."""
-
-    def run(*pools, **more):
-        return lab.run(**{**QUIET, "pools": list(pools), **more})
-
-    return run
 
 
 def running(lab):
@@ -108,7 +93,7 @@ def test_kept_volumes_are_named_before_and_stay_after(lab, go):
     go(wish)
     there = volumes(lab, running(lab)[0])
     kept = there["/dev/sdf"]["VolumeId"]
-    (line,) = lines(lab.plan(**QUIET, pools=[pool(count=0)], max_delete=1), "instance")
+    (line,) = lines(lab.pools(pool(count=0), check=True, max_delete=1), "instance")
     assert line[1] == "delete" and line[2].endswith(f"volume {kept} will stay: nothing here deletes it")
     told = lab.end()
     assert told["remaining"] == [] and kept in next(reason for _name, _action, reason in lines(told, "instance"))
@@ -310,18 +295,16 @@ def test_what_instances_have_otherwise_is_told_and_nothing_is_done(lab, go):
     told = go(pool(count=1, interfaces=2, volumes=[{"gib": 10}], placement="cluster"), network=PRIVATE)
     (line,) = lines(told, "instance")
     assert line[1:] == ("keep", "outdated: placement group none, now vision-dev-train; interfaces 1, now 2; no volume /dev/sdf, now one")
-    assert (
-        lab.plan(**QUIET, pools=[pool(count=1, instance_types=["g5.8xlarge"], efa=True)], network=PRIVATE)["summary"].get("create") is None
-    )
+    assert lab.pools(pool(count=1, instance_types=["g5.8xlarge"], efa=True), check=True, network=PRIVATE)["summary"].get("create") is None
 
 
 def test_the_plan_id_hangs_on_the_wish_and_not_on_what_types_have(lab, go):
     plans = [
-        lab.plan(**QUIET, pools=[pool(**more)])["plan_id"]
+        lab.pools(pool(**more), check=True)["plan_id"]
         for more in ({}, {"volumes": [{"gib": 10}]}, {"placement": "cluster"}, {"efa": True, "instance_types": ["g5.8xlarge"]})
     ]
     assert len(set(plans)) == 4
-    assert lab.run(**QUIET, pools=[pool(placement="cluster")], expect_plan=plans[2])["changed"]
+    assert lab.pools(pool(placement="cluster"), expect_plan=plans[2])["changed"]
 
 
 def test_spot_goes_into_the_group_with_its_volumes_and_adapters(lab, go):

@@ -14,9 +14,8 @@ import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import model
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.duration import epoch
+from tests.integration_aws.pools import BOOKWORM
 
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 RECORD = "/mlinfra/vision/dev/leases/train"
 HOUR = 3600
 
@@ -31,7 +30,7 @@ def go(lab):
 
     def run(lease=None, check=False, more=None, **options):
         given = {"lease": lease} if lease else {}
-        return lab.run(check=check, **{**QUIET, "pools": [pool(**given, **options)], **(more or {})})
+        return lab.pools(pool(**given, **options), check=check, **(more or {}))
 
     return run
 

@@ -9,29 +9,16 @@ import json
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from tests.integration_aws.pools import pool
 
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 GPUS, SPOT_GPUS, GP3 = "L-DB2E81BA", "L-3819A6DF", "L-7A658B76"
 SPOT_ROLE = "arn:aws:iam::123456789012:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
-
-
-def pool(**more):
-    return {"name": "train", "count": 2, "instance_types": ["g5.xlarge"], "image": BOOKWORM, **more}
 
 
 @pytest.fixture
 def plan(lab):
     def run(*pools, **more):
-        return lab.plan(**{**QUIET, "pools": list(pools), **more})
-
-    return run
-
-
-@pytest.fixture
-def go(lab):
-    def run(*pools, **more):
-        return lab.run(**{**QUIET, "pools": list(pools), **more})
+        return lab.pools(*pools, check=True, **more)
 
     return run
 
@@ -128,7 +115,7 @@ def test_an_offer_that_does_not_fit_is_not_tried(lab, go):
     told = go(pool(market=["spot", "on_demand"]))
     assert {one["market"] for one in told["offers"]["train"]} == {"on_demand"}
     assert {(one["market"], one["code"]) for one in told["offers_tried"]} == {("on_demand", None)}
-    assert not lab.run(**{**QUIET, "pools": [pool(market=["spot", "on_demand"])]})["changed"]
+    assert not lab.pools(pool(market=["spot", "on_demand"]))["changed"]
     spot, other = findings(told, "vcpu_quota")
     assert (spot["verdict"], spot["code"], other["verdict"]) == ("warning", SPOT_GPUS, "ok")
     assert "g5.xlarge falls out there" in spot["text"]

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
+from tests.integration_aws.pools import BOOKWORM
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("run_script.py")
 LOCK = "/mlinfra/vision/dev/lock"
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 SMALL = {
     **dict.fromkeys(("buckets", "repositories", "identity")),
     "network": {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}},

@@ -7,18 +7,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-TRIXIE = {"ssm": "/aws/service/debian/release/13/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
-NO_CAPACITY = "InsufficientInstanceCapacity"
+from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY, TRIXIE
 
 
 @pytest.fixture
 def go(lab):
     def run(count, check=False, max_delete=0, force=None, **more):
         pool = {"name": "train", "count": count, "instance_types": ["t3.large"], "image": BOOKWORM, **more}
-        return lab.run(check, **QUIET, pools=[pool], max_delete=max_delete, force=force)
+        return lab.pools(pool, check=check, max_delete=max_delete, force=force)
 
     return run
 

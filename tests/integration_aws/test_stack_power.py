@@ -7,9 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
+from tests.integration_aws.pools import BOOKWORM
 
 
 def pool(**more):
@@ -21,7 +19,7 @@ def go(lab):
     """``go(power=…)`` runs the stack with one pool of two t3.large, which have no instance store."""
 
     def run(check=False, **more):
-        return lab.run(check=check, **{**QUIET, "pools": [pool(**more)]})
+        return lab.pools(pool(**more), check=check)
 
     return run
 

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from tests.integration_aws.pools import BOOKWORM
 
 LOCK = "/mlinfra/vision/dev/lock"
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
 NOTHING = dict.fromkeys(("network", "key", "buckets", "repositories", "identity", "pools"))
 NETWORK = {"cidr": "10.42.0.0/16", "zone_count": 1, "access": {"cidrs": ["192.0.2.0/24"]}}
 POOL = {"name": "train", "count": 1, "instance_types": ["g5.xlarge"], "image": BOOKWORM}

@@ -7,10 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-TRIXIE = {"ssm": "/aws/service/debian/release/13/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
+from tests.integration_aws.pools import BOOKWORM, TRIXIE
 
 
 @pytest.fixture
@@ -19,7 +16,7 @@ def go(lab):
 
     def run(count, check=False, max_delete=9, force=None, **more):
         pool = {"name": "train", "count": count, "instance_types": ["t3.large"], "image": BOOKWORM, **more}
-        return lab.run(check, **QUIET, pools=[pool], max_delete=max_delete, force=force)
+        return lab.pools(pool, check=check, max_delete=max_delete, force=force)
 
     return run
 

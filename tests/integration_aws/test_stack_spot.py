@@ -14,29 +14,13 @@ import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import instance, spot
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY, QUIET
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
-NO_CAPACITY = "InsufficientInstanceCapacity"
 
 
 def pool(**more):
     return {"name": "train", "count": 3, "instance_types": ["g5.xlarge", "g6.xlarge"], "market": ["spot"], "image": BOOKWORM, **more}
-
-
-@pytest.fixture
-def go(lab):
-    def run(*pools, **more):
-        return lab.run(**{**QUIET, "pools": list(pools), **more})
-
-    return run
-
-
-@pytest.fixture
-def subnets(lab, go):
-    go()
-    return {raw["AvailabilityZone"]: raw["SubnetId"] for raw in lab.client("ec2").describe_subnets()["Subnets"] if not raw["DefaultForAz"]}
 
 
 def running(lab):
@@ -209,7 +193,7 @@ def test_our_tags_on_an_instance_of_another_fleet_are_no_provenance(lab, go):
             {"Key": "aws:ec2:fleet-id", "Value": "fleet-00000000-0000-0000-0000-000000000000"},
         ]}],
     )["Instances"][0]["InstanceId"]  # fmt: skip
-    told = lab.plan(**{**QUIET, "pools": [pool(count=1)]})
+    told = lab.pools(pool(count=1), check=True)
     assert [line["id"] for line in told["plan"] if line["action"] == "foreign"] == [other] and not told["changed"]
     assert [raw["InstanceId"] for raw in running(lab) if raw["InstanceId"] != other] == [ours["InstanceId"]]
     lab.client("ec2").terminate_instances(InstanceIds=[other])
@@ -224,7 +208,7 @@ def test_an_instance_outlives_what_ec2_remembers_of_its_fleet(lab, go, monkeypat
     told = go(pool(count=2))
     assert not told["changed"] and len(told["outputs"]["pools"]["train"]["instance_ids"]) == 2
     lab.client("ec2").create_tags(Resources=[second["InstanceId"]], Tags=copied)
-    foreign = [line["id"] for line in lab.plan(**{**QUIET, "pools": [pool(count=2)]})["plan"] if line["action"] == "foreign"]
+    foreign = [line["id"] for line in lab.pools(pool(count=2), check=True)["plan"] if line["action"] == "foreign"]
     assert foreign == [second["InstanceId"]], "a seal fits the instance that it was made for"
 
 
