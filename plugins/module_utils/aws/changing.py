@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, placing, terms, value
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, launch_drift, placing, terms, value
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import CHANGING
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import in_order, offers
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
@@ -36,6 +36,11 @@ def replaced(pool: Pool, force: Collection[str], seen: Observed) -> dict[int, Fo
     there = {slot: found for slot, found in there.items() if until.get(slot, seen.now + 1) > seen.now}
     old = {slot: found for slot, found in there.items() if found.id not in pool.adopt and behind(found, pool, seen)}
     return there if old and pool.together else old
+
+
+def members(pool: Pool, force: Collection[str], seen: Observed) -> dict[int, Found]:
+    """Slot → the instance that the pool has there now, of those that it does not give up; also those that are replaced."""
+    return {**value.staying(pool, force, seen), **placing.adopting(pool, seen)}
 
 
 def changing_type(pool: Pool, force: Collection[str], seen: Observed) -> dict[int, Found]:
@@ -79,7 +84,7 @@ def _replace(change: Change, said: str, force: Collection[str]) -> Change:
         risk = "all of the pool end before their successors are launched: without capacity for all of them there are none"
     else:
         risk = "it ends before its successor is launched: without capacity its slot stays empty, and the others stay as they are"
-    change.reason = f"{said or 'its gang is replaced whole'}; {risk}"
+    change.reason = "; ".join(filter(None, (said or "its gang is replaced whole", risk, launch_drift.staying(found.facts))))
     return change
 
 

@@ -103,8 +103,7 @@ class Instance(Ec2Kind):
             wishes.extend(adoption.wishes(pool, intent, seen, self._slot_tags(pool, intent, seen), self._state(pool)))
             slots = [*terms.to_fill(pool, seen), *new]
             if slots:
-                beside = [found for slot, found in {**staying, **placing.adopting(pool, seen)}.items() if slot not in new]
-                wishes.extend(self._new(pool, sorted(slots), intent, seen, beside, new))
+                wishes.extend(self._new(pool, sorted(slots), intent, seen, new))
         return wishes
 
     def _tags(self, pool: Pool, intent: Intent) -> dict[str, str]:
@@ -133,17 +132,17 @@ class Instance(Ec2Kind):
             wishes.append(Wish(self.name, f"{pool.name}-{slot}", self._state(pool), told, make, path=f"pools.{pool.name}"))
         return wishes
 
-    def _new(
-        self, pool: Pool, slots: list[int], intent: Intent, seen: Observed, beside: list[Found], replaced: dict[int, Found]
-    ) -> list[Wish]:
-        choice = placing.choose(pool, intent, seen, len(slots), beside)
+    def _new(self, pool: Pool, slots: list[int], intent: Intent, seen: Observed, replaced: dict[int, Found]) -> list[Wish]:
+        members = changing.members(pool, intent.control.force, seen)
+        beside = [found for slot, found in members.items() if slot not in replaced]
+        choices = self._choices(pool, slots, intent, seen, beside, replaced)
         image = seen.images[pool.name]
         volumes.check_devices(pool, image)
         if pool.efa:
             check_efa_groups(pool, intent.stack.network, seen)
         wishes, ends = [], terms.ends(pool, seen)
         for slot in slots:
-            offers = placing.for_slot(slot, choice, pool)
+            offers = placing.for_slot(slot, choices[slot], pool)
             state = {
                 "instance_type": offers[0].instance_type,
                 "image_id": image.id,
@@ -160,7 +159,9 @@ class Instance(Ec2Kind):
                 "slot": slot,
                 "image": image,
                 "offers": offers,
-                "subnets": choice.subnets,
+                "subnets": choices[slot].subnets,
+                "beside": beside,
+                "members": [f"{pool.name}-{one}" for one in sorted(members)],
                 "groups": groups_of(pool, intent.stack.network, seen),
                 "public_address": placing.public_address(pool, intent.stack.network),
                 "key": placing.key_name(intent),
@@ -172,6 +173,21 @@ class Instance(Ec2Kind):
                 make["replaces"] = replaced.get(slot)  # None for a slot that is empty by now: a gang is launched whole
             wishes.append(Wish(self.name, f"{pool.name}-{slot}", state, tags, make, path=f"pools.{pool.name}"))
         return wishes
+
+    @staticmethod
+    def _choices(
+        pool: Pool, slots: list[int], intent: Intent, seen: Observed, beside: list[Found], replaced: dict[int, Found]
+    ) -> dict[int, placing.Choice]:
+        """Slot → the offers that it has. A gang ends whole before its successors are launched, other instances one by one."""
+        made: dict[Any, placing.Choice] = {}
+        found = {}
+        for slot in slots:
+            ending = list(replaced.values()) if pool.together else [replaced[slot]] if slot in replaced else []
+            key = tuple(placing.quota_of(one) for one in ending)
+            if key not in made:
+                made[key] = placing.choose(pool, intent, seen, len(slots), beside, ending)
+            found[slot] = made[key]
+        return found
 
     def aside(self, intent: Intent, seen: Observed) -> list[Change]:
         return [line for pool in intent.stack.pools or () for line in terms.left_empty(pool, seen)]

@@ -53,6 +53,7 @@ def request(batch: list[Change], offer: Offer, least: int, ids: Callable[[Ref], 
             "HttpTokens": "required",
             "HttpPutResponseHopLimit": wish.state["hop_limit"],
             "HttpEndpoint": "enabled",
+            "InstanceMetadataTags": "disabled",  # said, since an account can have another default, which refuses tags with a slash
         },
         "TagSpecifications": [specification("instance", tags)]
         + [specification(kind, {**tags, "mlinfra:kind": kind.replace("-", "_")}) for kind in ("volume", "network-interface")],

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import volumes
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import limits_vcpu
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_volumes import letter_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
@@ -22,6 +23,7 @@ def facts_of(raw: Mapping[str, Any]) -> dict[str, Any]:
         "addresses": sum(one.get("InterfaceType") != "efa-only" for one in interfaces),
         "devices": sorted(one["DeviceName"] for one in mapped if "DeviceName" in one),
         "kept_volumes": volumes.kept(mapped),
+        "vcpus": limits_vcpu.vcpus_of(raw),
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, schedule
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, schedule, volumes
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
@@ -35,6 +35,7 @@ class Batch:
         self.open = changes
         self.pool = changes[0].wish.make["pool"]
         self.offers: tuple[Offer, ...] = changes[0].wish.make["offers"]
+        self.names = {change.name for change in changes} | set(changes[0].wish.make["members"])  # all that the pool can have now
         self.ended = ended  # ids of all instances that these slots had
         self.asked: set[Offer] = set()  # spot offers that a fleet had before it, and launched less than was wanted
         self.failure: Optional[Exception] = None
@@ -48,6 +49,7 @@ class Launching:
         self.search = act.search
         self.batches = [Batch(batch, self._seen_ended(batch)) for batch in launch.batches(changes)]
         self.launched: dict[str, tuple[Change, Offer, Batch]] = {}  # by instance id
+        self.kept: dict[str, list[str]] = {}  # by instance id: volumes that stay when it ends, of which EC2 says nothing any more then
 
     def run(self) -> None:
         """:raises StackError: a pool has fewer instances than it needs; all that was launched runs, or has ended."""
@@ -98,7 +100,12 @@ class Launching:
         """How many of the open slots a request has to fill: for a pool in one zone, as many as the pool needs at least."""
         if not batch.pool.together:
             return 1
-        return max(1, batch.pool.least - (batch.pool.count - len(batch.open)))
+        return min(len(batch.open), max(1, batch.pool.least - self._have(batch.pool)))
+
+    def _have(self, pool: Any) -> int:
+        """How many instances the pool has by now. A slot that stays empty, as its lease is over, is none."""
+        names = set().union(*(batch.names for batch in self.batches if batch.pool.name == pool.name))
+        return sum(Ref("instance", name) in self.act.ids for name in names)
 
     def _launch(self, batch: Batch, offer: Offer) -> None:
         """One request for all open slots; what EC2 says of its capacity is noted, all else is raised."""
@@ -141,17 +148,18 @@ class Launching:
         try:
             outcome = SpotLaunch(self.act, batch.pool, slots, batch.ended, requests, least).run()
         except Refused as error:
-            self._refused(error.refusals, error.request_id)
+            self._refused(error.refusals, error.request_id, offers)
             raise
         except Exception as error:
-            if not decided(code_of(error)):
-                raise
             request_id = _request_id(getattr(error, "response", None))
+            if not decided(code_of(error)):
+                self._refused([Refusal(None, code_of(error) or type(error).__name__, message_of(error))], request_id, offers)
+                raise
             for offer in offers:
                 self.search.failed(offer, code_of(error), message_of(error), request_id)
             batch.asked |= set(offers)
             return
-        self._refused(outcome.refusals, outcome.request_id)
+        self._refused(outcome.refusals, outcome.request_id, offers)
         for offer in dict.fromkeys(offer for _id, offer in outcome.instances):
             self.search.taken(offer, outcome.request_id)
         filled = list(zip(batch.open, outcome.instances))
@@ -164,10 +172,14 @@ class Launching:
         # They have the tag with all slots of the launch by now; a run that ends here leaves the rest to the next one.
         self.act.reader.together(*[lambda change=change, id=id: self._say_slot(change, id) for change, (id, _offer) in filled])
 
-    def _refused(self, refusals: list[Refusal], request_id: Optional[str]) -> None:
+    def _refused(self, refusals: list[Refusal], request_id: Optional[str], offers: list[Offer]) -> None:
+        """What names no offer is about the request: it is told of each of its offers, and rules none of them out."""
         for refusal in refusals:
             if refusal.offer is not None:
                 self.search.failed(refusal.offer, refusal.code, refusal.message, request_id)
+                continue
+            for offer in offers:
+                self.search.noted(offer, refusal.code, refusal.message, request_id)
 
     def _say_slot(self, change: Change, instance_id: str) -> None:
         sealed = seal(token_prefix(self.act.scope, self.act.seen.account_id), instance_id)
@@ -202,6 +214,7 @@ class Launching:
 
         def done() -> bool:
             for raw in read_instances(self.act.reader, sorted(waiting)):
+                self.kept[raw["InstanceId"]] = volumes.kept(raw.get("BlockDeviceMappings", [])) or self.kept.get(raw["InstanceId"], [])
                 if raw["State"]["Name"] == "shutting-down" and not raw.get("StateReason", {}).get("Code"):
                     continue  # why it ends is told a moment later
                 if raw["State"]["Name"] in ENDED:
@@ -224,6 +237,7 @@ class Launching:
 
     def _reopen(self, batch: Batch, ended: list[dict[str, Any]]) -> None:
         """The slots whose instances ended before they ran are open again. A gang that has lost some ends whole."""
+        gone = {raw["InstanceId"]: self.launched[raw["InstanceId"]][0].name for raw in ended}
         for raw in ended:
             change, offer, _batch = self.launched[raw["InstanceId"]]
             reason = raw.get("StateReason", {})
@@ -231,10 +245,17 @@ class Launching:
                 batch.failure = launch_failed(batch.pool.name, ended)
             self._free(change, raw["InstanceId"], batch)
         running = [id for id, (_change, _offer, mine) in self.launched.items() if mine is batch]
-        if ended and running and batch.pool.together and batch.pool.count - len(batch.open) < batch.pool.least:
+        if ended and running and batch.pool.together and self._have(batch.pool) < batch.pool.least:
+            if batch.pool.termination_protection:
+                for id in running:
+                    self.act.call("ec2", "modify_instance_attribute", InstanceId=id, DisableApiTermination={"Value": False})
             self.act.call("ec2", "terminate_instances", InstanceIds=running)
+            gone.update({id: self.launched[id][0].name for id in running})
             for id in running:
                 self._free(self.launched[id][0], id, batch)
+        staying = volumes.left_behind(batch.pool, {f"{name} ({id})": self.kept.get(id, []) for id, name in gone.items()})
+        if staying:
+            self.act.warnings.append(staying)
 
     def _free(self, change: Change, instance_id: str, batch: Batch) -> None:
         del self.launched[instance_id], self.act.ids[Ref("instance", change.name)]
@@ -250,7 +271,7 @@ class Launching:
             return
         tried = [one for one in self.search.tried if one.code is not None and one.offer in missing[0].wish.make["offers"]]
         said = dict.fromkeys(f"{one.offer.instance_type} in {one.offer.zone}, {one.offer.market}: {one.code}" for one in tried)
-        have = pool.count - len(missing)
+        have = self._have(pool)
         text = f"pools.{pool.name} has {have} of {pool.count} instances, and no offer is left ({'; '.join(said) or 'none was worth a try'})"
         if have < pool.least:
             hint = "Allow more types, zones or markets, ask for a quota, set min to start smaller, or run again later"

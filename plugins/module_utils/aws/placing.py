@@ -125,11 +125,14 @@ def _existing(seen: Observed) -> list[Place]:
     return [zones[zone] for zone in sorted(zones)]
 
 
-def choose(pool: Pool, intent: Intent, seen: Observed, count: int, beside: Optional[Iterable[Found]] = None) -> Choice:
+def choose(
+    pool: Pool, intent: Intent, seen: Observed, count: int, beside: Optional[Iterable[Found]] = None, ending: Iterable[Found] = ()
+) -> Choice:
     """The pool's offers in the order in which it tries them: of types that it has already first, so that its hosts stay alike.
 
     :param count: how many are to be launched.
     :param beside: the pool's instances that stay; all of them unless given.
+    :param ending: its instances that end before the launch, which need no quota any more then.
     :raises StackError: there is none.
     """
     subnets = {place.zone: place.subnet for place in places(pool, intent, seen)}
@@ -140,22 +143,35 @@ def choose(pool: Pool, intent: Intent, seen: Observed, count: int, beside: Optio
     if out and not found:
         raise nothing_fits(pool, out)
     there = list(alive(pool.name, seen).values() if beside is None else beside)
-    if pool.together and there:
-        zones = {one.state["zone"] for one in there}
-        found = [one for one in found if one.zone in zones] or found
+    zones = {one.state["zone"] for one in there} if pool.together else set()
+    if zones:
+        why = f"the pool's hosts are in {', '.join(sorted(zones))}, and all have to be in one zone"
+        apart = [Rejected(one.instance_type, one.zone, one.market, why) for one in found if one.zone not in zones]
+        rejected = [*(one for one in rejected if one.zone in zones), *apart, *(one for one in rejected if one.zone not in zones)]
+        found = [one for one in found if one.zone in zones]
     if not found:
-        raise _none(pool, list(subnets), seen, rejected)
+        raise _none(pool, list(subnets), seen, rejected, zones)
     used = {one.state["instance_type"] for one in there}
     ordered = in_order(found, wish, by_price=pool.gpu is not None)
     found = sorted(ordered, key=lambda one: one.instance_type not in used)
-    asked = need(pool, seen, found, count)
-    left = within(asked, seen.limits, free_addresses(subnets, intent, seen))
+    asked = need(pool, seen, found, count, None if beside is None else len(there))
+    limits = limits_vcpu.without(seen.limits, [quota_of(one) for one in ending])
+    left = within(asked, limits, free_addresses(subnets, intent, seen))
     return Choice(tuple(left or found), subnets, tuple(found))  # with none left, preflight refuses the plan, or EC2 is asked all the same
 
 
-def need(pool: Pool, seen: Observed, found: Iterable[Offer], count: int) -> Need:
-    """What a launch of ``count`` instances needs of the account, by any of these offers."""
-    there = len({**alive(pool.name, seen), **adopting(pool, seen)})
+def quota_of(found: Found) -> tuple[str, str, int]:
+    """Type, market and vCPUs that a quota counts of an instance: only of one that runs."""
+    runs = found.facts.get("status") in ("pending", "running")
+    return found.state["instance_type"], found.facts.get("market", "on_demand"), found.facts.get("vcpus", 0) if runs else 0
+
+
+def need(pool: Pool, seen: Observed, found: Iterable[Offer], count: int, beside: Optional[int] = None) -> Need:
+    """What a launch of ``count`` instances needs of the account, by any of these offers.
+
+    :param beside: how many instances the pool has without them; all that are there and are adopted unless given.
+    """
+    there = len({**alive(pool.name, seen), **adopting(pool, seen)}) if beside is None else beside
     least = min(count, max(0, pool.least - there))
     return Need(pool.name, count, least, pool.together, tuple(found), pool.interfaces)
 
@@ -192,7 +208,8 @@ def capacity_wish(pool: Pool, zones: Iterable[str]) -> CapacityWish:
     )
 
 
-def _none(pool: Pool, zones: list[str], seen: Observed, rejected: list[Rejected]) -> StackError:
+def _none(pool: Pool, zones: list[str], seen: Observed, rejected: list[Rejected], held: Collection[str]) -> StackError:
+    """:param held: the zones that the pool's hosts hold it in."""
     wanted = " or ".join(pool.instance_types)
     offered = sorted({zone for name in pool.instance_types for zone in seen.market.zones.get(name, ())})
     if offered and not set(offered) & set(zones):
@@ -207,9 +224,12 @@ def _none(pool: Pool, zones: list[str], seen: Observed, rejected: list[Rejected]
     telling = [one for one in rejected if one.zone in zones] or rejected
     reasons = dict.fromkeys(f"{' '.join(filter(None, one[:3]))}: {one.reason}" for one in telling)
     more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+    hint = "Allow another market, type or zone, or a higher max_hourly_usd"
+    if held:
+        hint = f"Allow a market, type or price that {' or '.join(sorted(held))} has, or let the pool spread over zones"
     return StackError(
         f"pools.{pool.name} has no offer ({'; '.join(list(reasons)[:_REASONS])}{more})",
-        "Allow another market, type or zone, or a higher max_hourly_usd",
+        hint,
         path=f"pools.{pool.name}",
         rejected=[one._asdict() for one in rejected],
     )

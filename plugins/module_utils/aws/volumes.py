@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import POOL
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.check_volumes import letter_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import ImageFacts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Disk, Pool, Volume
@@ -46,3 +48,21 @@ def kept(mapped: list[dict[str, Any]]) -> list[str]:
     """Ids of the volumes that stay when the instance ends, of BlockDeviceMappings as DescribeInstances shows them."""
     there = [one["Ebs"] for one in mapped if "Ebs" in one]
     return sorted(ebs["VolumeId"] for ebs in there if ebs.get("DeleteOnTermination") is False and ebs.get("VolumeId"))
+
+
+def left_behind(pool: Pool, hosts: Mapping[str, Sequence[str]]) -> str:
+    """What is said of hosts that ended soon after their launch, when the pool keeps volumes; else nothing.
+
+    :param hosts: host → ids of its volumes that stay; none where EC2 did not tell them before it ended.
+    """
+    devices = [volume.device for volume in pool.volumes if volume.keep]
+    if not hosts or not devices:
+        return ""
+    known = [f"{', '.join(ids)} of {host}" for host, ids in hosts.items() if ids]
+    untold = [host for host, ids in hosts.items() if not ids]
+    if untold:
+        known.append(f"those of {', '.join(untold)}, if EC2 made them, are available volumes with the tag {POOL} {pool.name}")
+    return (
+        f"pools.{pool.name}: {', '.join(hosts)} ended with the launch. What keep: true keeps of {', '.join(devices)} stays and costs: "
+        f"{'; '.join(known)}. Delete what you do not need: nothing here does."
+    )

@@ -38,14 +38,34 @@ def count_used(instances: Iterable[Mapping[str, Any]], types: Mapping[str, TypeF
         found = quota(raw["InstanceType"], "spot" if lifecycle == "spot" else "on_demand")
         if found is None:
             continue
-        cores = raw.get("CpuOptions") or {}
-        vcpus = int(cores.get("CoreCount") or 0) * int(cores.get("ThreadsPerCore") or 0)
+        vcpus = vcpus_of(raw)
         if not vcpus and raw["InstanceType"] in types:
             vcpus = types[raw["InstanceType"]].vcpus
         if not vcpus:
             return Unknown(f"EC2 does not say how many vCPUs {raw['InstanceId']} has")
         used[found.code] = used.get(found.code, 0) + vcpus
     return used
+
+
+def vcpus_of(raw: Mapping[str, Any]) -> int:
+    """Of an instance as DescribeInstances shows it; 0 where EC2 does not say."""
+    cores = raw.get("CpuOptions") or {}
+    return int(cores.get("CoreCount") or 0) * int(cores.get("ThreadsPerCore") or 0)
+
+
+def without(limits: Limits, ending: Iterable[tuple[str, str, int]]) -> Limits:
+    """The limits once some running instances have ended.
+
+    :param ending: type, market and vCPUs of each; 0 where EC2 does not say. What runs in a reservation frees nothing: that counts itself.
+    """
+    if isinstance(limits.used, Unknown):
+        return limits
+    used = dict(limits.used)
+    for name, market, vcpus in ending:
+        found = quota(name, market)
+        if found is not None and market not in PREPAID and found.code in used:
+            used[found.code] = max(0, used[found.code] - vcpus)
+    return limits._replace(used=used)
 
 
 def room(code: str, limits: Limits, taken: float = 0) -> Room:

@@ -15,7 +15,7 @@ PREPAID = ("reservation", "capacity_block")
 class Reservation(NamedTuple):
     """A Capacity Reservation or Capacity Block of the account, as DescribeCapacityReservations has it.
 
-    ``ends``: ISO 8601, None for never.
+    ``ends``: ISO 8601, None for never. ``unfit``: why nothing here can be launched into it.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Reservation(NamedTuple):
     available: int  # instances that still fit into it
     ends: Optional[str] = None
     state: str = "active"
+    unfit: str = ""
 
 
 class Offer(NamedTuple):

@@ -78,7 +78,11 @@ def offers(wish: CapacityWish, market: Market, types: Mapping[str, GpuType] = GP
                 rejected.append(Rejected(name, zone, None, "the zone is excluded" if zone in wish.exclude_zones else "it is none of zones"))
                 continue
             for kind in (one for one in MARKETS if one in wish.markets):
-                _judge(_in_market(name, zone, kind, market), name, zone, kind, wish, found, rejected)
+                unfit = [Rejected(name, zone, kind, f"{one.id} {one.unfit}") for one in _reserved(name, zone, kind, market) if one.unfit]
+                rejected.extend(unfit)
+                seen = _in_market(name, zone, kind, market)
+                if seen or not unfit:
+                    _judge(seen, name, zone, kind, wish, found, rejected)
     return cheapest(found), rejected
 
 
@@ -86,11 +90,13 @@ def _in_market(name: str, zone: str, kind: str, market: Market) -> list[Offer]:
     if kind not in PREPAID:
         usd = market.prices.get((name, kind, zone), market.prices.get((name, kind, None)))
         return [Offer(name, zone, kind, usd)]
-    return [
-        Offer(name, zone, kind, 0.0, one.id, one.available, one.ends)
-        for one in sorted(market.reservations)
-        if (one.instance_type, one.zone, one.market, one.state) == (name, zone, kind, "active")
-    ]
+    usable = [one for one in _reserved(name, zone, kind, market) if not one.unfit]
+    return [Offer(name, zone, kind, 0.0, one.id, one.available, one.ends) for one in usable]
+
+
+def _reserved(name: str, zone: str, kind: str, market: Market) -> list[Reservation]:
+    wanted = (name, zone, kind, "active")
+    return [one for one in sorted(market.reservations) if (one.instance_type, one.zone, one.market, one.state) == wanted]
 
 
 def _judge(seen: list[Offer], name: str, zone: str, kind: str, wish: CapacityWish, found: list[Offer], rejected: list[Rejected]) -> None:

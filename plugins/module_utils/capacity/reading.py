@@ -15,6 +15,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU
 
 #: The region of the table's prices. Elsewhere what On-Demand costs is not known here, and said so.
 PRICED = "us-east-1"
+_PLATFORM = "Linux/UNIX"
 _VALUES = 200  # as many as a filter takes
 
 
@@ -59,7 +60,7 @@ def _zones(ec2: Any, names: list[str]) -> dict[str, list[str]]:
 def _spot(ec2: Any, names: list[str]) -> dict[tuple[str, str, Optional[str]], float]:
     """The newest price of each type and zone: EC2 gives the ones in force when start and end are now."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    params = {"InstanceTypes": names, "ProductDescriptions": ["Linux/UNIX"], "StartTime": now, "EndTime": now}
+    params = {"InstanceTypes": names, "ProductDescriptions": [_PLATFORM], "StartTime": now, "EndTime": now}
     newest: dict[tuple[str, str, Optional[str]], dict[str, Any]] = {}
     for one in _pages(ec2, "describe_spot_price_history", "SpotPriceHistory", **params):
         key = (one["InstanceType"], "spot", one["AvailabilityZone"])
@@ -83,4 +84,20 @@ def _reservation(raw: dict[str, Any]) -> Reservation:
         int(raw["AvailableInstanceCount"]),
         ends.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if ends is not None else None,
         raw["State"],
+        unfit(raw),
     )
+
+
+def unfit(raw: dict[str, Any]) -> str:
+    """Why a reservation takes nothing that is launched here: hosts are Linux, on shared hardware, in placement groups of the stack.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-reservations-create.html
+    """
+    platform, tenancy = raw.get("InstancePlatform") or _PLATFORM, raw.get("Tenancy") or "default"
+    if platform != _PLATFORM:
+        return f"is for {platform}, and hosts are {_PLATFORM}"
+    if tenancy != "default":
+        return f"has tenancy {tenancy}, and hosts have default"
+    if raw.get("PlacementGroupArn"):
+        return f"is for {raw['PlacementGroupArn'].rpartition(':')[2]} alone"
+    return ""

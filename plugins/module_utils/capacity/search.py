@@ -59,5 +59,9 @@ class Search:
             self._out.append((offer, found))
         return found
 
+    def noted(self, offer: Offer, code: str, message: str = "", request_id: Optional[str] = None) -> None:
+        """Note a failure that says nothing of any offer: of a request for several of them as a whole."""
+        self.tried.append(Tried(offer, code, message, request_id))
+
     def taken(self, offer: Offer, request_id: Optional[str] = None) -> None:
         self.tried.append(Tried(offer, request_id=request_id))

@@ -94,7 +94,7 @@ def ready(unit: Unit, unfinished: Iterable[Unit]) -> bool:
     for other in unfinished:
         if other is unit:
             continue
-        if unit.deletes and (not other.deletes or unit.kind.name in _before(other.kind)):
+        if unit.deletes and (not other.deletes or unit.kind.name in kinds_before(other.kind)):
             return False
         if not unit.deletes and not other.deletes and (other.kind.name in unit.kind.needs or _turn(other) < _turn(unit)):
             return False
@@ -108,11 +108,11 @@ def _turn(unit: Unit) -> int:
     return 1 if unit.kind.batched and unit.changes[0].action == "create" else 0
 
 
-def _before(kind: Kind) -> set[str]:
+def kinds_before(kind: Kind) -> set[str]:
     """All kinds that have to be there before one of this kind, directly or not."""
     found: set[str] = set()
     for name in kind.needs:
-        found |= {name} | _before(BY_NAME[name])
+        found |= {name} | kinds_before(BY_NAME[name])
     return found
 
 

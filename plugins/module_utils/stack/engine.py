@@ -15,7 +15,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Read
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import unenforced
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import observe as observing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight, rollback
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import carry_out
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.lock import Lock, owner_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed
@@ -135,6 +135,7 @@ class _Run:
         act = Act(self.reader, seen)
         act.check = lock.check
         finished: list[Change] = []
+        there = rollback.before(seen)
         try:
             carry_out(act, changes, finished.append)
         except Exception as error:
@@ -142,27 +143,29 @@ class _Run:
             if act.search.tried:
                 failure.details["offers_tried"] = [one.public() for one in act.search.tried]
             failure.details["applied"] = [f"{change.action} {change.kind} {change.name}" for change in finished]
+            if act.warnings:
+                failure.details["warnings"] = list(act.warnings)
             if self.control.on_failure == "rollback" and not self.intent.absent:
-                failure.details.update(self._rolled_back(seen, lock))
+                failure.details.update(self._rolled_back(set(seen.found), there, lock))
             raise failure from error
         return act
 
-    def _rolled_back(self, before: Observed, lock: Lock) -> dict[str, Any]:
-        """Remove what this run made: what is owned now and was not there before."""
+    def _rolled_back(self, kinds: set[str], there: rollback.Before, lock: Lock) -> dict[str, Any]:
+        """Remove what this run added, see ``rollback.split``."""
         intent = Intent(self.intent.stack, dataclasses.replace(self.control, state="absent", check_mode=False))
-        known = {(kind, found.id) for kind, listed in before.found.items() for found in listed}
+        finished: list[Change] = []
         try:
             reader = Reader(self.clients, intent, self.caller.account_id, self.caller.partition)
             self.clients.prepare(observing.services(intent))
-            kinds = set(before.found)
             seen = observing.look_closer(reader, observing.observe(reader, kinds))
-            made = [change for change in planning.plan(intent, seen) if change.action == "delete" and (change.kind, change.id) not in known]
+            found = rollback.split(there, planning.plan(intent, seen))
             act = Act(reader, seen)
             act.check = lock.check
-            carry_out(act, made)
+            carry_out(act, found.going, finished.append)
         except Exception as error:
-            return {"rollback": f"failed: {explain(error, self.clients.call_of(error)).message}"}
-        return {"rollback": "complete", "rolled_back": [f"{change.kind} {change.name}" for change in made]}
+            failed = f"failed: {explain(error, self.clients.call_of(error)).message}"
+            return {"rollback": failed, "rolled_back": [rollback.taken_back(change) for change in finished]}
+        return found.told()
 
     def _proof(self, seen: Observed) -> dict[str, Any]:
         return {"remaining": [one for one in resources(seen) if one["owned"]]} if self.intent.absent else {}

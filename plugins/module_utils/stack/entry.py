@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ansible.module_utils.common.warnings import warn
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, explain
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.problems import DocumentError
 
@@ -32,7 +34,10 @@ def fail_cleanly(module: Any) -> Iterator[None]:
     except DocumentError as error:
         module.fail_json(msg=error.message, problems=[problem.public() for problem in error.problems])
     except StackError as error:
-        module.fail_json(msg=error.message, **error.result())
+        told = error.result()
+        for sentence in told.pop("warnings", ()):
+            warn(sentence)
+        module.fail_json(msg=error.message, **told)
     except (BotoCoreError, ClientError) as error:
         told = explain(error)
         module.fail_json(msg=told.message, **told.result())

@@ -61,18 +61,19 @@ def role_arn(seen: Observed) -> str:
 
 def lines(intent: Intent, seen: Observed, changes: Iterable[Change]) -> list[Line]:
     """All findings for the pools that the plan launches, in the order of the pools."""
-    new: dict[str, int] = {}
+    new: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind == "instance" and change.action == "create":
-            new[change.wish.make["pool"].name] = new.get(change.wish.make["pool"].name, 0) + 1
+            new.setdefault(change.wish.make["pool"].name, []).append(change)
     told: list[Line] = []
     vcpus: dict[str, float] = {}
     tebibytes = 0.0
     for pool in intent.stack.pools or ():
         if pool.name not in new or pool.name not in seen.limits.pools:
             continue
-        choice = placing.choose(pool, intent, seen, new[pool.name])
-        need = placing.need(pool, seen, choice.all, new[pool.name])
+        count, beside = len(new[pool.name]), new[pool.name][0].wish.make["beside"]
+        choice = placing.choose(pool, intent, seen, count, beside)
+        need = placing.need(pool, seen, choice.all, count)
         told += _room(need, choice, intent, seen, vcpus)
         for code, more in limits_vcpu.takes(need, seen.limits).items():
             vcpus[code] = vcpus.get(code, 0) + more

@@ -54,7 +54,12 @@ def test_one_request_for_all_that_go_to_one_place():
 def test_the_request():
     params = launch.request([_change(0), _change(2)], OFFER, 1, IDS.get)
     assert (params["MinCount"], params["MaxCount"], params["KeyName"], params["IamInstanceProfile"]) == (1, 2, "k", {"Name": "p"})
-    assert params["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"}
+    assert params["MetadataOptions"] == {
+        "HttpTokens": "required",
+        "HttpPutResponseHopLimit": 2,
+        "HttpEndpoint": "enabled",
+        "InstanceMetadataTags": "disabled",
+    }
     assert params["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sda1"
     assert params["BlockDeviceMappings"][0]["Ebs"] == {
         "VolumeSize": 200,

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a run that failed takes back: what it added. What stands where something of the stack's stood before stays. Pure.
+
+A run that replaces an instance ends the old one first, so to take its successor back would leave the slot with none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import kinds_before
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Observed
+
+
+class Before(NamedTuple):
+    """What there was: (kind, id) of all that was seen, (kind, name) of what was the stack's own."""
+
+    ids: frozenset[tuple[str, str]]
+    names: frozenset[tuple[str, str]]
+
+
+class Split(NamedTuple):
+    """``going`` is to be deleted; ``kept`` stands where something stood before; ``left`` was added and stays all the same, with why."""
+
+    going: list[Change]
+    kept: list[Change]
+    left: list[tuple[Change, str]]
+
+    def told(self) -> dict[str, Any]:
+        """For the result of a run whose rollback has come to its end."""
+        said: dict[str, Any] = {"rollback": "incomplete" if self.left else "complete"}
+        said["rolled_back"] = [taken_back(change) for change in self.going]
+        if self.kept:
+            said["rollback_kept"] = [f"{change.kind} {change.name} ({change.id}): it replaces what was there" for change in self.kept]
+        if self.left:
+            said["rollback_left"] = [f"{change.kind} {change.name} ({change.id}): {why}" for change, why in self.left]
+        return said
+
+
+def taken_back(change: Change) -> str:
+    """A deletion, with what it leaves behind."""
+    return "; ".join(filter(None, (f"{change.kind} {change.name}", BY_NAME[change.kind].leaves(change.found))))
+
+
+def before(seen: Observed) -> Before:
+    """To be asked before anything is carried out: a replacement disowns what it has ended."""
+    listed = [(kind, found) for kind, all_found in seen.found.items() for found in all_found]
+    return Before(
+        frozenset((kind, found.id) for kind, found in listed),
+        frozenset((kind, found.name) for kind, found in listed if found.owned and not found.existing),
+    )
+
+
+def split(there: Before, changes: Iterable[Change]) -> Split:
+    """:param changes: the plan of the whole stack's removal, after the failure."""
+    fresh = [change for change in changes if change.action in ("delete", "blocked") and (change.kind, change.id) not in there.ids]
+    kept = [change for change in fresh if (change.kind, change.name) in there.names]
+    added = [change for change in fresh if (change.kind, change.name) not in there.names]
+    blocked = [(change, change.reason) for change in added if change.action == "blocked"]
+    instances = [change for change in [*kept, *(change for change, _why in blocked)] if change.kind == "instance"]
+    going, used = [], []
+    for change in added:
+        if change.action == "delete" and _used(change, instances):
+            used.append((change, f"{', '.join(one.name for one in instances)} may need it"))
+        elif change.action == "delete":
+            going.append(change)
+    return Split(going, kept, [*blocked, *used])
+
+
+def _used(change: Change, instances: list[Change]) -> bool:
+    """Whether one of the instances that stay may need it: its network, its role, its end. What cannot be known counts as needed."""
+    if change.kind == "schedule":
+        return change.found.facts["instance"] in [one.id for one in instances]
+    if change.kind == "lease":
+        return change.name in [one.found.facts["pool"] for one in instances]
+    if change.kind == "placement_group":
+        return change.name in [one.found.facts.get("placement_group") for one in instances]
+    return bool(instances) and change.kind in kinds_before(BY_NAME["instance"])
