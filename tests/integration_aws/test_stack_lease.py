@@ -303,3 +303,12 @@ def test_without_a_lease_nothing_more_is_asked(lab, go):
     lab.calls()
     go({"expire": "3h"})
     assert {name: count for name, count in lab.calls().items() if plain.get(name) != count} == {"ssm:GetParametersByPath": 1}
+
+
+def test_a_record_whose_answer_was_lost_is_taken_back_too(lab, go):
+    """It is handed to the launches before the call: they take out of it what they could not have, whatever the call answered."""
+    lab.aws.fault(service="ssm", action="PutParameter", match="leases", code="InternalServerError", status=500, after_effect=True)
+    lab.aws.fault(service="ec2", action="RunInstances", code="InsufficientInstanceCapacity", message="none", times=0)
+    with pytest.raises(StackError, match="no offer is left"):
+        go({"expire": "3h"})
+    assert lab.client("ssm").get_parameters_by_path(Path="/mlinfra/vision/dev/leases")["Parameters"] == []

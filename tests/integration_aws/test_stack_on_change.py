@@ -186,3 +186,22 @@ def test_a_run_that_died_in_the_middle_is_finished_by_the_next(lab, go, action):
     assert go(1, **other)["changed"] and now(lab) == {made: ("running", "t3.xlarge")}
     assert not any(tag["Key"] == "mlinfra:changing" for raw in lab.instances() for tag in raw["Tags"])
     assert not go(1, **other)["changed"]
+
+
+def test_what_ends_first_needs_no_quota(lab, go):
+    """Both instances fill the quota: their successors have their place, and nobody has to go to spot for it."""
+    more = {"instance_types": ["g5.xlarge"], "market": ["on_demand", "spot"]}
+    lab.aws.quotas({"L-DB2E81BA": 8})
+    go(2, **more)
+    go(2, **more, image=TRIXIE, on_change="replace", max_delete=2)
+    there = [raw for raw in lab.instances() if raw["InstanceId"] in lab.alive()]
+    assert len(there) == 2 and {raw.get("InstanceLifecycle") for raw in there} == {None}
+
+
+def test_volumes_that_a_replaced_one_leaves_are_in_the_plan(lab, go):
+    more = {"volumes": [{"gib": 10, "keep": True}]}
+    go(1, **more)
+    (raw,) = lab.instances()
+    (kept,) = [one["Ebs"]["VolumeId"] for one in raw["BlockDeviceMappings"] if one["DeviceName"] == "/dev/sdf"]
+    planned = go(1, check=True, **more, image=TRIXIE, on_change="replace", max_delete=1)
+    assert reasons(planned, "replace")["train-0"].endswith(f"volume {kept} will stay: nothing here deletes it")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import instance, spot
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, instance, spot
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY, QUIET
 
@@ -226,3 +226,26 @@ def test_the_most_that_is_paid_is_in_the_request(lab, go, subnets):
     (raw,) = running(lab)
     fleet = lab.client("ec2").describe_fleets(FleetIds=[tags_of(raw)["aws:ec2:fleet-id"]])["Fleets"][0]
     assert {one["LaunchTemplateAndOverrides"]["Overrides"]["MaxPrice"] for one in fleet["Instances"]} == {"0.4"}
+
+
+def told_of(tried, code):
+    return [one for one in tried if one["code"] == code]
+
+
+def test_a_fleet_that_is_refused_is_told_of_each_of_its_offers(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="CreateFleet", code="UnauthorizedOperation", message="no", status=403)
+    with pytest.raises(StackError, match="not allowed") as caught:
+        go(pool(count=1))
+    tried = told_of(caught.value.details["offers_tried"], "UnauthorizedOperation")
+    assert len(tried) == 6 and len({one["request_id"] for one in tried}) == 1 and tried[0]["request_id"]
+
+
+def test_a_refusal_that_names_no_offer_is_told_of_each_and_rules_none_out(lab, go, subnets, monkeypatch):
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", capacity=1, times=1)
+    whole = spot.refused
+    more = [fleet.Refusal(None, NO_CAPACITY, "none at all")]
+    monkeypatch.setattr(spot, "refused", lambda answer, made: [*whole(answer, made), *more])
+    told = go(pool(count=1, market=["spot", "on_demand"]))
+    tried = [one for one in told_of(told["offers_tried"], NO_CAPACITY) if one["message"] == "none at all"]
+    assert {one["market"] for one in tried} == {"spot"} and len(tried) == 6 and all(one["request_id"] for one in tried)
+    assert len(running(lab)) == 1

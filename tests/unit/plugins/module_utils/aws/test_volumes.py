@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch_drift, volumes
@@ -102,3 +104,14 @@ def test_facts_that_nobody_read_tell_nothing():
 def test_what_stays():
     assert launch_drift.staying({"kept_volumes": ["vol-1", "vol-2"]}) == "volumes vol-1, vol-2 will stay: nothing here deletes them"
     assert launch_drift.facts_of({"BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "Ebs": {}}]})["kept_volumes"] == []
+
+
+def test_what_hosts_leave_that_ended_with_their_launch():
+    kept = dataclasses.replace(POOL, volumes=(Volume("/dev/sdf", 10, keep=True), Volume("/dev/sdg", 10)))
+    told = volumes.left_behind(kept, {"train-0 (i-1)": ["vol-1"], "train-1 (i-2)": []})
+    assert told == (
+        "pools.train: train-0 (i-1), train-1 (i-2) ended with the launch. What keep: true keeps of /dev/sdf stays and costs: "
+        "vol-1 of train-0 (i-1); those of train-1 (i-2), if EC2 made them, are available volumes with the tag mlinfra:pool train. "
+        "Delete what you do not need: nothing here does."
+    )
+    assert volumes.left_behind(kept, {}) == volumes.left_behind(dataclasses.replace(kept, volumes=()), {"train-0": []}) == ""

@@ -82,3 +82,10 @@ def test_quotas_by_market():
     assert quota("p5.48xlarge", "on_demand").code == quota("p5.48xlarge", "reservation").code == "L-417A185B"
     assert quota("g6.xlarge", "spot").code == "L-3819A6DF"
     assert quota("p5.48xlarge", "capacity_block") is None and quota("trn1.2xlarge", "spot") is None
+
+
+def test_what_is_said_of_a_request_as_a_whole_rules_nothing_out():
+    search, offer = Search(), Offer("g5.xlarge", "us-east-1a", "spot")
+    search.noted(offer, "InsufficientInstanceCapacity", "none", "r-1")
+    assert search.tried[0].public()["code"] == "InsufficientInstanceCapacity" and search.tried[0].request_id == "r-1"
+    assert search.against(offer) is None

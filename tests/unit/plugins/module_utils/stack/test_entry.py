@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils.common.warnings import get_warning_messages
 from botocore.exceptions import NoCredentialsError
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
@@ -33,6 +34,12 @@ def test_a_stack_error():
     assert result["msg"] == "the lock is held by ci@host. Wait, or set break_lock."
     assert (result["code"], result["owner"]) == ("Held", "ci@host")
     assert "exception" not in result
+
+
+def test_what_a_failed_run_has_to_say_beside_is_a_warning():
+    # core deprecates warnings among the values of fail_json
+    result = failed(StackError("no offer is left", warnings=["vol-1 stays and costs"], applied=[]))
+    assert "warnings" not in result and "vol-1 stays and costs" in get_warning_messages()
 
 
 def test_an_error_of_boto():
