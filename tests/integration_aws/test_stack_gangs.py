@@ -12,9 +12,8 @@ import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launching
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import model
+from tests.integration_aws.pools import pool
 
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 KEPT = [{"gib": 10, "keep": True}]
 A, B = "us-east-1a", "us-east-1b"
 
@@ -24,8 +23,7 @@ def gang(lab):
     """``gang(count, …)`` runs the stack with one pool that is not spread."""
 
     def run(count, options=None, **more):
-        pool = {"name": "train", "count": count, "instance_types": ["t3.large"], "image": BOOKWORM, "spread": False, **more}
-        return lab.run(**{**QUIET, "pools": [pool], **(options or {})})
+        return lab.pools(pool(count=count, spread=False, **more), **(options or {}))
 
     return run
 

@@ -4,20 +4,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from tests.integration_aws.pools import QUIET, TRIXIE, pool
 
-BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
-TRIXIE = {"ssm": "/aws/service/debian/release/13/latest/amd64"}
-QUIET = dict.fromkeys(("buckets", "repositories", "identity"))
 LEASED = {"lease": {"expire": "3h"}}
-
-
-def pool(name="train", **more):
-    return {"name": name, "count": 2, "instance_types": ["t3.large"], "image": BOOKWORM, **more}
 
 
 @pytest.fixture
@@ -39,13 +31,6 @@ def hosts(told):
 def refuse(lab, **more):
     """A call that is not allowed, so that no other offer is tried."""
     lab.aws.fault(**{"service": "ec2", "action": "RunInstances", "code": "UnauthorizedOperation", "message": "no", **more})
-
-
-def ends(lab):
-    """Ids of the instances that a schedule ends."""
-    scheduler = lab.client("scheduler")
-    targets = [scheduler.get_schedule(Name=one["Name"])["Target"] for one in scheduler.list_schedules()["Schedules"]]
-    return {id for target in targets for id in json.loads(target["Input"])["InstanceIds"]}
 
 
 def records(lab):
@@ -93,7 +78,7 @@ def test_what_is_protected_is_left_and_told(lab, fails, network):
     if network:
         lab.run(**QUIET, pools=None)
     refuse(lab, action="RunInstances", match="InstanceType=t3.xlarge", times=0)
-    told = fails(pools=[pool(termination_protection=True), pool("serve", instance_types=["t3.xlarge"])])
+    told = fails(pools=[pool(termination_protection=True), pool(name="serve", instance_types=["t3.xlarge"])])
     assert told["rollback"] == "incomplete" and len(lab.alive()) == 2
     first, second = [one for one in told["rollback_left"] if one.startswith("instance ")]
     assert first.startswith("instance train-0 (i-") and "has termination protection; name its pool in force: [train]" in second
@@ -103,7 +88,7 @@ def test_what_is_protected_is_left_and_told(lab, fails, network):
 def test_volumes_that_a_rollback_leaves_are_named(lab, fails):
     refuse(lab, match="InstanceType=t3.xlarge", times=0)
     volumes = [{"gib": 10, "keep": True}]
-    told = fails(pools=[pool(count=1, volumes=volumes), pool("serve", instance_types=["t3.xlarge"])])
+    told = fails(pools=[pool(count=1, volumes=volumes), pool(name="serve", instance_types=["t3.xlarge"])])
     assert told["rollback"] == "complete" and lab.alive() == []
     (kept,) = lab.client("ec2").describe_volumes(Filters=[{"Name": "tag:mlinfra:stack", "Values": ["vision"]}])["Volumes"]
     assert f"instance train-0; volume {kept['VolumeId']} will stay: nothing here deletes it" in told["rolled_back"]
