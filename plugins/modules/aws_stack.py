@@ -110,7 +110,7 @@ options:
     description:
       - V(keep) leaves what was made, so that another run goes on from there.
       - V(rollback) removes what this run added. An instance that replaces one of the stack stays, and so does what it may need, as its
-        slot would be empty without it; so does what is protected. What stays is in the failure's RV(rollback_kept) and RV(rollback_left).
+        slot would be empty without it; so does what is protected. What stays is in the failure's C(rollback_kept) and C(rollback_left).
     type: str
     choices: [keep, rollback]
     default: keep
@@ -347,29 +347,10 @@ remaining:
   elements: dict
   sample: []
 rollback:
-  description:
-    - V(complete), V(incomplete) when something that the run added stays, or C(failed) and why.
-  returned: when a run fails with O(on_failure=rollback) after its first change
+  description: V(complete), V(incomplete) or why it failed. C(rolled_back), C(rollback_kept), C(rollback_left) list what went and what stays.
+  returned: when a run fails with O(on_failure=rollback)
   type: str
   sample: complete
-rolled_back:
-  description: What the run had added and is gone by now, by kind and name, with the volumes that stay all the same.
-  returned: when a run fails with O(on_failure=rollback) after its first change
-  type: list
-  elements: str
-  sample: [instance train-2]
-rollback_kept:
-  description: Instances of this run that stay, since they stand where those were that it has ended to replace them.
-  returned: when there are any
-  type: list
-  elements: str
-  sample: ["instance train-0 (i-0a1b2c3d4e5f60718): it replaces what was there"]
-rollback_left:
-  description: What the run had added and stays, with the reason.
-  returned: when there is any
-  type: list
-  elements: str
-  sample: ["role hosts (vision-dev-hosts): train-0 may need it"]
 problems:
   description: All that is wrong with the declaration.
   returned: when the declaration cannot be used
