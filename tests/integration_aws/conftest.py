@@ -5,7 +5,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -17,6 +22,7 @@ from sandbox.aws.isolation import ACCOUNT, FAKE_KEY, FAKE_SECRET, REGION
 from sandbox.aws.process import Emulator
 from tests.integration_aws.pools import BOOKWORM, QUIET
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1rWJ1n1u0Q2n0cVqkL0l3yZcM0aXH6o5GvC3y8yZ1a someone"
 READS = ("Describe", "Get", "List", "Head")
 
@@ -117,6 +123,24 @@ def lab(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Lab:
     emulator.reset()
     emulator.timing(pending=0.1, shutting_down=0.1, stopping=0.1, profile_propagation=0.0)
     return Lab(emulator)
+
+
+@pytest.fixture
+def kill(lab: Lab) -> Callable[..., None]:
+    """``kill("ec2:RunInstances", pool, …)`` is a run with that pool that dies when AWS has answered the ``nth`` such call."""
+
+    def run(call: str, pool: dict[str, Any], nth: int = 1, **more: Any) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".build" / "collections")}
+        died = subprocess.run(
+            [sys.executable, str(CHECKOUT / "tests/integration_aws/killed_script.py"), lab.aws.url, *call.split(":"), str(nth)],
+            input=json.dumps(lab.declared({**QUIET, "pools": [pool], **more})),
+            text=True,
+            capture_output=True,
+            env=environment,
+        )
+        assert died.returncode == 9, died.stderr
+
+    return run
 
 
 @pytest.fixture(name="writes")

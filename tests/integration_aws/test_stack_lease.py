@@ -215,6 +215,10 @@ def schedules(lab):
     return [client.get_schedule(Name=one["Name"]) for one in client.list_schedules()["Schedules"]]
 
 
+def roles(lab):
+    return sorted(role["RoleName"] for role in lab.client("iam").list_roles()["Roles"] if "-leases" in role["RoleName"])
+
+
 def test_the_scheduler_ends_instances(lab, go, clock):
     lease = {"expire": "3h", "enforce": "scheduler"}
     told = go(lease, check=True)
@@ -223,7 +227,7 @@ def test_the_scheduler_ends_instances(lab, go, clock):
     assert sorted(json.loads(one["Target"]["Input"])["InstanceIds"][0] for one in schedules(lab)) == sorted(ids)
     one = schedules(lab)[0]
     assert one["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances" and one["ActionAfterCompletion"] == "DELETE"
-    assert one["Target"]["RoleArn"] == "arn:aws:iam::123456789012:role/mlinfra/vision/dev/vision-dev-leases"
+    assert one["Target"]["RoleArn"] == "arn:aws:iam::123456789012:role/mlinfra/vision/dev/vision-dev-leases-us-east-1"
     assert attribute(lab, ids[0], "userData")["UserData"].get("Value") is None, "no timer is needed"
     again = go(lease)
     assert not again["changed"] and line(again, "train-0")["before"]["enforced"] == "scheduler" and again["warnings"] == []
@@ -234,7 +238,7 @@ def test_the_scheduler_ends_instances(lab, go, clock):
     assert told["summary"]["delete"] == 2 and len(schedules(lab)) == 1
     lab.end()
     assert schedules(lab) == [] and lab.alive() == []
-    assert "vision-dev-leases" not in [role["RoleName"] for role in lab.client("iam").list_roles()["Roles"]]
+    assert roles(lab) == []
 
 
 def test_the_scheduler_ends_what_was_launched_without_a_lease(lab, go):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
 from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY, TRIXIE
 
 
@@ -205,3 +206,58 @@ def test_volumes_that_a_replaced_one_leaves_are_in_the_plan(lab, go):
     (kept,) = [one["Ebs"]["VolumeId"] for one in raw["BlockDeviceMappings"] if one["DeviceName"] == "/dev/sdf"]
     planned = go(1, check=True, **more, image=TRIXIE, on_change="replace", max_delete=1)
     assert reasons(planned, "replace")["train-0"].endswith(f"volume {kept} will stay: nothing here deletes it")
+
+
+def test_one_that_is_turned_on_starts_once_and_as_its_new_type(lab, go):
+    [made] = hosts(go(1))
+    lab.client("ec2").stop_instances(InstanceIds=[made])
+    other = {"instance_types": ["t3.xlarge"], "on_change": "in_place", "power": "running"}
+    planned = reasons(go(1, check=True, **other), "update")["train-0"]
+    assert "t3.large becomes t3.xlarge: it is stopped and started" in planned
+    lab.calls()
+    go(1, **other)
+    assert lab.calls()["ec2:StartInstances"] == 1 and now(lab) == {made: ("running", "t3.xlarge")}
+    assert not go(1, **other)["changed"]
+
+
+@pytest.mark.parametrize("action", ["StartInstances", "DeleteTags"])
+def test_one_that_is_to_be_off_by_now_is_not_started_for_what_a_run_left(lab, go, action):
+    [made] = hosts(go(1))
+    lab.aws.fault(service="ec2", action=action, code="UnauthorizedOperation", message="no", status=403)
+    other = {"instance_types": ["t3.xlarge"], "on_change": "in_place"}
+    with pytest.raises(StackError, match=f"not allowed: ec2:{action}"):
+        go(1, **other)
+    lab.calls()
+    go(1, **other, power="stopped")
+    assert "ec2:StartInstances" not in lab.calls() and now(lab) == {made: ("stopped", "t3.xlarge")}
+    assert not any(tag["Key"] == "mlinfra:changing" for raw in lab.instances() for tag in raw["Tags"])
+    assert not go(1, **other, power="stopped")["changed"]
+
+
+def test_a_type_that_ec2_refuses_leaves_no_host_stopped(lab, go):
+    [made] = hosts(go(1))
+    refused = {"service": "ec2", "action": "ModifyInstanceAttribute", "code": "InvalidParameterCombination", "status": 400}
+    lab.aws.fault(**refused, match="t3.xlarge", times=0)
+    assert go(1, instance_types=["t3.xlarge", "t3.2xlarge"], on_change="in_place")["changed"]
+    assert now(lab) == {made: ("running", "t3.2xlarge")}
+    with pytest.raises(StackError, match="t3.xlarge: InvalidParameterCombination.: it runs as t3.2xlarge again"):
+        go(1, instance_types=["t3.xlarge"], on_change="in_place")
+    assert now(lab) == {made: ("running", "t3.2xlarge")}
+    assert not any(tag["Key"] == "mlinfra:changing" for raw in lab.instances() for tag in raw["Tags"])
+
+
+@pytest.mark.parametrize("call", ["ec2:TerminateInstances", "ec2:RunInstances"])
+def test_killed_between_the_end_and_the_launch_of_a_successor(lab, go, actions, kill, call):
+    """The next run goes on with the same wish: an empty slot, filled by the launch that the killed run made or would have made."""
+    [old] = hosts(go(1))
+    wish = {"image": TRIXIE, "on_change": "replace"}
+    kill(call, {"name": "train", "count": 1, "instance_types": ["t3.large"], "image": TRIXIE, "on_change": "replace"}, max_delete=1)
+    there = lab.alive()
+    assert (len(there) == 1) == (call == "ec2:RunInstances") and old not in there
+    whole = Instance.observe
+    with pytest.MonkeyPatch.context() as patched:  # EC2 does not list the successor yet
+        patched.setattr(Instance, "observe", lambda self, reader: [one for one in whole(self, reader) if one.id not in there])
+        told = go(1, **wish)
+    assert actions(told) == [("instance", "train-0", "create")], "and no line for the one that has ended"
+    assert lab.alive() == (there or hosts(told)) and len(lab.alive()) == 1
+    assert not go(1, **wish)["changed"]

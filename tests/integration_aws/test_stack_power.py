@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-from tests.integration_aws.pools import BOOKWORM
+from tests.integration_aws.pools import BOOKWORM, TRIXIE
 
 
 def pool(**more):
@@ -18,8 +18,8 @@ def pool(**more):
 def go(lab):
     """``go(power=…)`` runs the stack with one pool of two t3.large, which have no instance store."""
 
-    def run(check=False, **more):
-        return lab.pools(pool(**more), check=check)
+    def run(check=False, options=None, **more):
+        return lab.pools(pool(**more), check=check, **(options or {}))
 
     return run
 
@@ -90,3 +90,15 @@ def test_power_asks_for_nothing_where_nothing_is_to_be_stopped(lab, go):
     plain = lab.calls()
     go(power="running")
     assert lab.calls() == plain and "ec2:DescribeInstanceTypes" not in plain
+
+
+def test_a_successor_that_would_stop_itself_and_lose_data_is_not_launched(lab, go):
+    wish = {"count": 1, "instance_types": ["g5.xlarge"]}
+    go(**wish)
+    trixie = {"image": TRIXIE, "on_change": "replace"}
+    before = lab.alive()
+    with pytest.raises(StackError, match=r"pools.train.lease.on_idle is stop: g5.xlarge has instance store"):
+        go(**wish, **trixie, lease={"idle": "1h"}, options={"max_delete": 1})
+    assert lab.alive() == before
+    go(**wish, **trixie, lease={"idle": "1h", "on_idle": "terminate"}, options={"max_delete": 1})
+    assert len(lab.alive()) == 1 and lab.alive() != before

@@ -4,19 +4,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, instance, spot
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, fleet_again, instance, spot
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
-from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY, QUIET
-
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY
 
 
 def pool(**more):
@@ -155,14 +147,8 @@ def test_a_new_profile_takes_its_time(lab):
 
 
 @pytest.mark.parametrize("action", ["CreateFleet", "CreateLaunchTemplate", "DeleteLaunchTemplate"])
-def test_killed_right_after_the_effect(lab, go, subnets, action):
-    script = Path(__file__).with_name("killed_script.py")
-    declared = json.dumps(lab.declared({**QUIET, "pools": [pool()]}))
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".build" / "collections")}
-    died = subprocess.run(
-        [sys.executable, str(script), lab.aws.url, "ec2", action], input=declared, text=True, capture_output=True, env=environment
-    )
-    assert died.returncode == 9, died.stderr
+def test_killed_right_after_the_effect(lab, go, subnets, kill, action):
+    kill(f"ec2:{action}", pool())
     there = lab.alive()
     assert bool(there) == (action != "CreateLaunchTemplate")
     told = go(pool())
@@ -249,3 +235,69 @@ def test_a_refusal_that_names_no_offer_is_told_of_each_and_rules_none_out(lab, g
     tried = [one for one in told_of(told["offers_tried"], NO_CAPACITY) if one["message"] == "none at all"]
     assert {one["market"] for one in tried} == {"spot"} and len(tried) == 6 and all(one["request_id"] for one in tried)
     assert len(running(lab)) == 1
+
+
+def busy(lab, times):
+    """So many places of fleets are answered with throttling, inside the fleets' answers: two types in three zones are six a fleet."""
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", code="RequestLimitExceeded", times=times)
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError"])
+def test_a_fleet_that_ec2_was_too_busy_for_is_tried_again(lab, go, subnets, code):
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", code=code, times=6)
+    lab.calls()
+    go(pool())
+    assert lab.calls()["ec2:CreateFleet"] == 2
+    assert len(running(lab)) == 3
+    assert not go(pool())["changed"]
+
+
+def test_what_a_fleet_got_while_ec2_was_busy_is_kept_and_the_rest_is_asked_for_again(lab, go, subnets):
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", capacity=1, times=1)
+    busy(lab, 5)
+    go(pool())
+    assert len(running(lab)) == 3
+    assert {tags_of(raw)["mlinfra:slot"] for raw in running(lab)} == {"0", "1", "2"}
+    assert not go(pool())["changed"]
+
+
+def test_a_fleet_that_ec2_stays_too_busy_for_is_an_error_that_says_so(lab, go, subnets, monkeypatch):
+    monkeypatch.setattr(spot.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(fleet_again, "_BUSY_FOR", 0.5)
+    busy(lab, 0)
+    with pytest.raises(StackError, match="AWS throttles ec2:CreateFleet"):
+        go(pool())
+    assert lab.alive() == [] and templates(lab) == []
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed yet"])
+def test_killed_between_two_fleets(lab, go, subnets, kill, nth, listed):
+    """The first fleet launches nothing, the second all: the next run comes by the same fleets, in the same order."""
+    busy(lab, 6)
+    kill("ec2:CreateFleet", pool(), nth=nth)
+    there = lab.alive()
+    assert len(there) == (3 if nth == 2 else 0)
+    whole = instance.Instance.observe
+    with pytest.MonkeyPatch.context() as patched:
+        if not listed:
+            hidden = lambda self, reader: [one for one in whole(self, reader) if one.id not in there]  # noqa: E731
+            patched.setattr(instance.Instance, "observe", hidden)
+        go(pool())
+    assert len(lab.alive()) == 3 and (lab.alive() == there or not there)
+    assert not go(pool())["changed"] and templates(lab) == []
+
+
+def test_killed_while_the_rest_of_a_fleet_is_asked_for(lab, go, subnets, kill):
+    """What the first fleets were must not be in the request for the rest, which the next run begins with."""
+    busy(lab, 6)
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", capacity=1, times=1)
+    busy(lab, 5)
+    kill("ec2:CreateFleet", pool(), nth=3)
+    there, rest = lab.alive(), {raw["InstanceId"] for raw in lab.instances() if tags_of(raw)["mlinfra:slots"] == "1-2"}
+    assert (len(there), len(rest)) == (3, 2)
+    whole = instance.Instance.observe
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(instance.Instance, "observe", lambda self, reader: [one for one in whole(self, reader) if one.id not in rest])
+        go(pool())
+    assert lab.alive() == there and not go(pool())["changed"]

@@ -94,7 +94,8 @@ def _in_place(change: Change, pool: Pool, seen: Observed) -> None:
     have = found.state[TYPE]
     if have in pool.instance_types:
         if CHANGING in found.tags and change.action != "adopt":
-            _update(change, have, f"an earlier run made it a {have} and did not get to its end: it is started if it is stopped")
+            ending = "stays stopped" if pool.power == "stopped" else "is started if it is stopped"
+            _update(change, have, f"an earlier run made it a {have} and did not get to its end: it {ending}")
             change.wish.make["targets"] = ()
         elif behind(found, pool, seen):
             change.reason = "; ".join(one for one in (change.reason, "only the type changes in place") if one)
@@ -105,8 +106,8 @@ def _in_place(change: Change, pool: Pool, seen: Observed) -> None:
         change.action = "blocked"
         change.reason = f"{TYPE} is {have}, and {' or '.join(pool.instance_types)} will do; it cannot change in place: {refused}"
         return
-    stopped = status == "stopped" and CHANGING not in found.tags
-    how = "it is stopped and stays so" if stopped else "it is stopped and started, and gets another public address if it has one"
+    stays = pool.power == "stopped" or (pool.power == "unmanaged" and status == "stopped" and CHANGING not in found.tags)
+    how = "it is stopped and stays so" if stays else "it is stopped and started, and gets another public address if it has one"
     image = behind(found, pool, seen).partition("image_id ")[2].partition(";")[0]
     _update(change, targets[0], f"{TYPE} {have} becomes {targets[0]}: {how}" + (f"; image_id {image}, stays" if image else ""))
     change.wish.make["targets"] = targets

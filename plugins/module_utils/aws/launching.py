@@ -166,11 +166,13 @@ class Launching:
         for change, (instance_id, offer) in filled:
             self._filled(batch, change, offer, instance_id)
         batch.open = batch.open[len(filled) :]
-        if batch.open:
+        if batch.open and not outcome.again:
             batch.asked |= set(offers)
         schedule.launched(self.act, [change for change, _instance in filled])
         # They have the tag with all slots of the launch by now; a run that ends here leaves the rest to the next one.
         self.act.reader.together(*[lambda change=change, id=id: self._say_slot(change, id) for change, (id, _offer) in filled])
+        if batch.open and outcome.again:  # it has launched some: each further fleet does, or is the last
+            self._launch_spot(batch, offers)
 
     def _refused(self, refusals: list[Refusal], request_id: Optional[str], offers: list[Offer]) -> None:
         """What names no offer is about the request: it is told of each of its offers, and rules none of them out."""

@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.starting import Start
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import type_facts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided, ruling
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Observed
@@ -86,13 +87,14 @@ def switch(act: Any, change: Change) -> None:
         if decided(code_of(error)):
             raise _no_capacity(change, code_of(error), message_of(error)) from error
         raise
-    act.wait(f"starting {change.name} ({change.id})", lambda: _runs(act, change))
+    start = Start()
+    act.wait(f"starting {change.name} ({change.id})", lambda: _runs(act, change, start))
 
 
-def _runs(act: Any, change: Change) -> bool:
+def _runs(act: Any, change: Change, start: Start) -> bool:
     raw = _status(act, change)
-    reason = raw.get("StateReason") or {}
-    if raw["State"]["Name"] == "stopped" and str(reason.get("Code", "")).startswith("Server."):  # accepted, then not possible after all
+    reason = start.refused(raw)
+    if reason is not None:
         raise _no_capacity(change, reason["Code"], reason.get("Message", ""))
     return raw["State"]["Name"] in ("running", *ENDED)
 

@@ -8,11 +8,23 @@ no use without one of its members anyway. The first failure ends it, and what ha
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.changing import TYPE
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, explain, message_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import (
+    DENIED,
+    EXPIRED,
+    INVALID,
+    MISSIGNED,
+    THROTTLED,
+    StackError,
+    code_of,
+    explain,
+    message_of,
+)
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.starting import Start
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import CHANGING, to_list
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
@@ -71,48 +83,98 @@ def _change_type(kind: Any, act: Any, change: Change) -> None:
 
     A tag says so as long as it is not started, so that a run that dies between leaves the rest to the next one.
     """
-    kind.update(act, change)
+    power = change.wish.state.get("power")
+    turned_on = power == "running" and "power" in change.fields
+    # one that is turned on starts here, as its new type and once
+    kind.update(act, dataclasses.replace(change, fields=tuple(word for word in change.fields if word != "power" or not turned_on)))
     found, have, zone = change.found, change.found.state[TYPE], change.found.state["zone"]
     offers = [Offer(name, zone, "on_demand") for name in change.wish.make["targets"]]
     left = [offer for offer in offers if act.search.against(offer) is None]
     if offers and not left:
         raise StackError(f"{_named(change)}: {act.search.against(offers[0])}", "Allow another type, or run again later: it is as it was")
-    status = _wait(act, change, ("running", "stopped"))
-    start = status == "running" or CHANGING in found.tags
+    status, marked = _wait(act, change, ("running", "stopped")), CHANGING in found.tags
+    start = status == "running" or turned_on or (marked and power != "stopped")
     if status == "running" and left:
         act.call("ec2", "create_tags", Resources=[found.id], Tags=to_list({CHANGING: left[0].instance_type}))
+        marked = True
         act.call("ec2", "stop_instances", InstanceIds=[found.id])
         _wait(act, change, ("stopped",))
-    said = []
+    attempt = _Attempt(act, change, start, marked)
     for offer in left or [Offer(have, zone, "on_demand")]:
-        if offer.instance_type != have:
-            _modify(act, change, offer.instance_type)
-        code = _started(act, change, offer) if start else ""
-        if not code:
+        if attempt.becomes(offer):
             break
-        said.append(f"{offer.instance_type}: {code}")
     else:
-        raise _taken_back(act, change, said, bool(left))
-    if start:
-        act.call("ec2", "delete_tags", Resources=[found.id], Tags=[{"Key": CHANGING}])
+        raise attempt.taken_back(bool(left))
+    attempt.unmark()
     change.after = {**(change.after or {}), TYPE: offer.instance_type}
 
 
-def _taken_back(act: Any, change: Change, said: list[str], changed: bool) -> StackError:
-    """The failure to raise, once the instance has its old type again and runs, if EC2 can still start that."""
-    have = change.found.state[TYPE]
-    code = said[-1]
-    if changed:
-        _modify(act, change, have)
-        code = _started(act, change, Offer(have, change.found.state["zone"], "on_demand"))
-    if not code:
-        act.call("ec2", "delete_tags", Resources=[change.found.id], Tags=[{"Key": CHANGING}])
-        now = f"it runs as {have} again"
-    else:
-        now = f"it is stopped as {have}, which has no capacity either"
-    return StackError(
-        f"{_named(change)} does not start with another type ({'; '.join(said)}): {now}", "Allow another type, or run again later"
-    )
+class _Attempt:
+    """A stopped instance on its way to another type.
+
+    :param start: whether it is to run.
+    :param marked: whether it has the tag that says so.
+    """
+
+    def __init__(self, act: Any, change: Change, start: bool, marked: bool) -> None:
+        self.act, self.change, self.start, self.marked = act, change, start, marked
+        self.have = self.kind = change.found.state[TYPE]
+        self.said: list[str] = []
+        self.denied: Optional[StackError] = None  # what EC2 says of the caller, not of the type
+
+    def becomes(self, offer: Offer) -> bool:
+        """Whether it has that type now, and runs if it is to; else ``said`` has EC2's code."""
+        code = ""
+        if offer.instance_type != self.kind:
+            try:
+                _modify(self.act, self.change, offer.instance_type)
+                self.kind = offer.instance_type
+            except Exception as error:
+                code = refusal(error)
+                if not code:
+                    raise
+                self.act.search.failed(offer, code, message_of(error))
+                if code in DENIED:
+                    self.denied = explain(error, "ec2:ModifyInstanceAttribute")
+        if not code and self.start:
+            code = _started(self.act, self.change, offer)
+        if code:
+            self.said.append(f"{offer.instance_type}: {code}")
+        return not code
+
+    def taken_back(self, changed: bool) -> StackError:
+        """The failure to raise, once the instance has its old type again and runs as it did, if EC2 can still start that.
+
+        :param changed: whether it was to get another type, and not only to be started.
+        """
+        if self.kind != self.have:
+            _modify(self.act, self.change, self.have)
+        code = "" if changed else self.said[-1]
+        if changed and self.start:
+            code = _started(self.act, self.change, Offer(self.have, self.change.found.state["zone"], "on_demand"))
+        if code:
+            now = f"it is stopped as {self.have}, which has no capacity either"
+        else:
+            self.unmark()
+            now = f"it runs as {self.have} again" if self.start else f"it is stopped as {self.have}, as it was"
+        if self.denied is not None:
+            self.denied.text = f"{_named(self.change)}: {self.denied.text}; {now}"
+            return self.denied
+        wrong = "does not start with" if self.start else "does not become"
+        text = f"{_named(self.change)} {wrong} another type ({'; '.join(self.said)}): {now}"
+        return StackError(text, "Allow another type, or run again later")
+
+    def unmark(self) -> None:
+        if self.marked:
+            self.act.call("ec2", "delete_tags", Resources=[self.change.found.id], Tags=[{"Key": CHANGING}])
+
+
+def refusal(error: BaseException) -> str:
+    """EC2's code where it refuses a request for what it asks, or for who asks; nothing where another try may do. Pure."""
+    code, answer = code_of(error), getattr(error, "response", None) or {}
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
+    passing = THROTTLED | EXPIRED | INVALID | MISSIGNED  # with these nothing can be started either
+    return code if decided(code) or (400 <= status < 500 and code not in passing) else ""
 
 
 def _modify(act: Any, change: Change, name: str) -> None:
@@ -128,12 +190,11 @@ def _started(act: Any, change: Change, offer: Offer) -> str:
             raise
         act.search.failed(offer, code_of(error), message_of(error))
         return code_of(error)
-    refused: list[dict[str, str]] = []
+    start, refused = Start(), []
 
     def done(raw: dict[str, Any]) -> bool:
-        # accepted, and stopped again for want of capacity: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
-        reason = raw.get("StateReason") or {}
-        if raw["State"]["Name"] == "stopped" and decided(reason.get("Code", "")):
+        reason = start.refused(raw)
+        if reason is not None:
             refused.append(reason)
         return bool(refused)
 

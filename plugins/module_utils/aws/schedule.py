@@ -8,6 +8,7 @@ Sources: EventBridge Scheduler user guide, "Schedule types" (at expressions), "U
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -35,10 +36,24 @@ _POLICY = "mlinfra"
 _GONE = "ResourceNotFoundException"
 _SOON = 60  # seconds: a moment that has passed cannot be scheduled
 _READERS = 8
+_LONGEST_NAME = 64  # IAM API reference, CreateRole
 
 
 def role_name(scope: Scope) -> str:
+    """Of this region's role: IAM has one name for all regions, and a stack may be in several. A long prefix is cut and has its hash."""
+    tail = f"-leases-{scope.region}"
+    if len(scope.prefix) + len(tail) > _LONGEST_NAME:
+        tail = f"-{hashlib.sha256(scope.prefix.encode()).hexdigest()[:8]}{tail}"
+    return scope.prefix[: _LONGEST_NAME - len(tail)] + tail
+
+
+def _old_role_name(scope: Scope) -> str:
+    """What 0.4.0 made: schedules that it left use it until they are moved."""
     return f"{scope.prefix}-leases"
+
+
+def _role_arn(scope: Scope, partition: str, account_id: str) -> str:
+    return f"arn:{partition}:iam::{account_id}:role{scope.iam_path}{role_name(scope)}"
 
 
 class ScheduleRole(Role):
@@ -52,10 +67,17 @@ class ScheduleRole(Role):
         return any(terms.scheduled(pool) for pool in intent.stack.pools or ())
 
     def observe(self, reader: Reader) -> list[Found]:
-        iam, name = reader.client("iam"), role_name(reader.scope)
+        names = (role_name(reader.scope), _old_role_name(reader.scope))
+        current, old = reader.together(*[lambda name=name: self._read(reader, name) for name in names])
+        if old is not None:
+            old.name = f"{_ROLE.name} ({old.id})"
+        return [*([current] if current else []), *([old] if old is not None and old.owned else [])]
+
+    def _read(self, reader: Reader, name: str) -> Optional[Found]:
+        iam = reader.client("iam")
         answer = unless(("NoSuchEntity",), lambda: iam.get_role(RoleName=name))
         if answer is None:
-            return []
+            return None
         raw = answer["Role"]
         inline = unless(("NoSuchEntity",), lambda: iam.get_role_policy(RoleName=name, PolicyName=_POLICY))
         tags = to_dict(raw.get("Tags"))
@@ -66,7 +88,7 @@ class ScheduleRole(Role):
             "permissions_boundary": raw.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         }
         owned = claims(tags, reader.scope, self.name) and raw["Path"] == reader.scope.iam_path and tags.get(REGION) == reader.scope.region
-        return [Found(self.name, _ROLE.name, raw["RoleName"], state, tags, owned, facts={"path": raw["Path"], "unique": True})]
+        return Found(self.name, _ROLE.name, raw["RoleName"], state, tags, owned, facts={"path": raw["Path"], "unique": True})
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         if not self.asked(intent):
@@ -126,7 +148,7 @@ class Schedule(Kind):
         return [_found(raw, prefix) for raw in raws if raw is not None]
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
-        wishes = []
+        wishes, role = [], _role_arn(intent.scope, seen.partition, seen.account_id)
         for pool in intent.stack.pools or ():
             if not terms.scheduled(pool):
                 continue
@@ -134,7 +156,7 @@ class Schedule(Kind):
             for slot in sorted({*staying, *terms.adopting(pool, seen), *terms.to_fill(pool, seen)}):
                 if slot in ends:
                     name = f"{pool.name}-{slot}"
-                    state = {"instance": Ref("instance", name), "expires": moment(ends[slot]), "enabled": True}
+                    state = {"instance": Ref("instance", name), "expires": moment(ends[slot]), "enabled": True, "role": role}
                     wishes.append(Wish(self.name, name, state, path=f"pools.{pool.name}.lease"))
         return wishes
 
@@ -197,7 +219,6 @@ def _request(act: Any, change: Change, name: str) -> dict[str, Any]:
     """Of both calls: an update leaves out nothing, since what is left out is reset."""
     scope, seen = act.scope, act.seen
     due = max(epoch(change.wish.state["expires"]) or 0, seen.now + _SOON)
-    role = f"arn:{seen.partition}:iam::{seen.account_id}:role{scope.iam_path}{role_name(scope)}"
     return {
         "Name": name,
         "GroupName": "default",
@@ -209,7 +230,7 @@ def _request(act: Any, change: Change, name: str) -> dict[str, Any]:
         "Description": f"Ends {scope.prefix}-{change.name} when its lease does",
         "Target": {
             "Arn": f"arn:{seen.partition}:scheduler:::aws-sdk:ec2:terminateInstances",
-            "RoleArn": role,
+            "RoleArn": _role_arn(scope, seen.partition, seen.account_id),
             "Input": json.dumps({"InstanceIds": [act.id(change.wish.state["instance"])]}),
         },
     }
@@ -235,6 +256,7 @@ def _found(raw: dict[str, Any], prefix: str) -> Found:
         "instance": instance if input_ids == [instance] else str(input_ids),
         "expires": f"{at.group(1)}Z" if at else raw.get("ScheduleExpression"),
         "enabled": raw.get("State", "ENABLED") == "ENABLED",
+        "role": raw["Target"].get("RoleArn"),
     }
     return Found("schedule", instance, raw["Name"], state, {}, True, facts={"instance": instance})
 

@@ -3,7 +3,7 @@
 """Launches spot instances: templates, one instant fleet, templates away again.
 
 A fleet that launched nothing keeps its token: EC2 answers the same request with the same failure, also hours later. So the fleet's age is
-looked at, and an old answer counts as none.
+looked at, and an old answer counts as none. A failure that passes is tried again with another fleet (``fleet_again.py``).
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ from typing import Any, NamedTuple, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Fleet, Refusal, fleet, launched, refused
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again import Patience, verdict
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.propagation import window
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOTS, owner_tags, specification
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
 #: Seconds after which a fleet's answer is an old one. A request that is repeated after a lost answer takes less.
 FRESH = 90
-_REPLAYS = 30
+#: Old fleets of one launch within the day that EC2 knows their tokens: one for each run without capacity, a dozen where EC2 was busy.
+_REPLAYS = 100
 _THERE = "InvalidLaunchTemplateName.AlreadyExistsException"
 
 
 class Outcome(NamedTuple):
+    """``again``: what was not launched was refused for something that passes."""
+
     instances: list[tuple[str, Offer]]
     refusals: list[Refusal]
     request_id: Optional[str]
+    again: bool = False
 
 
 class Refused(Exception):
@@ -52,7 +55,7 @@ class Refused(Exception):
 class SpotLaunch:
     """One launch of some slots of a pool.
 
-    :param ended: ids of all instances that these slots had, to which fleets are added that turn out to be old.
+    :param ended: ids of all instances that these slots had.
     :param requests: each offer with its parameters of RunInstances.
     """
 
@@ -62,7 +65,8 @@ class SpotLaunch:
         self.act = act
         self.pool = pool
         self.slots = slots
-        self.ended = ended
+        # Its own: the fleets that are added must not be in the token of another launch, which a run that goes on could not make again.
+        self.ended = set(ended)
         tags = {**owner_tags(act.scope, "fleet", pool.name), SLOTS: launch.slots_text(slots)}
         self.fleet: Fleet = fleet(act.scope, act.seen.account_id, tags, requests, len(slots), least, pool.together)
 
@@ -95,26 +99,25 @@ class SpotLaunch:
                 self.act.warnings.append(f"launch template {name} could not be removed ({error}). The next run removes it.")
 
     def _launch(self) -> Outcome:
-        deadline: Optional[float] = None
-        for _attempt in range(_REPLAYS):
+        old, patience = 0, Patience()
+        while old < _REPLAYS:
             token = launch.token(self.act.scope, self.act.seen.account_id, self.pool.name, self.slots, self.ended, self.fleet.params)
             answer = self.act.call("ec2", "create_fleet", ClientToken=token, **self.fleet.params)
             there, refusals = launched(answer, self.fleet), refused(answer, self.fleet)
             if self._old(answer):
                 there = self._alive(there)
                 if not there:
+                    old += 1
                     self.ended.add(answer["FleetId"])
                     continue
             request_id = answer.get("ResponseMetadata", {}).get("RequestId")
-            serious = next((one for one in refusals if not decided(one.code)), None)
-            if there or serious is None:
-                return Outcome(there, refusals, request_id)
-            allowed = window("ec2:RunInstances", serious.code, serious.message, self.act.made, self.act.removed)
-            now = time.monotonic()
-            deadline = now + (allowed or 0) if deadline is None else deadline
-            if allowed is None or now >= deadline:
-                raise Refused(serious, refusals, request_id)
-            time.sleep(1.0)
+            serious = verdict(refusals, self.act.made, self.act.removed)
+            if there or serious.refusal is None:
+                return Outcome(there, refusals, request_id, again=bool(serious.seconds))
+            pause = patience.pause(time.monotonic(), min(serious.seconds, self.act.intent.control.wait_timeout))
+            if pause is None:
+                raise Refused(serious.refusal, refusals, request_id)
+            time.sleep(pause)
             self.ended.add(answer["FleetId"])  # the same token would have the same answer
         raise StackError(f"pools.{self.pool.name}: EC2 keeps answering with old fleets, {_REPLAYS} times in a day", "Look why they fail")
 

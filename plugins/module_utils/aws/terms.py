@@ -208,6 +208,7 @@ def unenforced(changes: Iterable[Change]) -> list[str]:
             continue
         if lease.on_host and TIMER not in there.tags:
             what = "expire" if lease.expire is not None and lease.enforce == "host" else "idle"
+            what = "expire of adopted" if what == "expire" and there.id in pool.adopt else what
             why = "launched without the timer, so nobody sees to it"
         elif lease.expire is not None and lease.enforce == "host" and there.facts["status"] in ("stopping", "stopped"):
             what, why = "expire", "stopped, so the host cannot end itself until it runs"
@@ -216,9 +217,10 @@ def unenforced(changes: Iterable[Change]) -> list[str]:
         found.setdefault((pool.name, what, why), []).append(f"{change.name} ({there.id})")
     hint = {
         "expire": "Use enforce: scheduler, or run the playbook reap on a schedule.",
+        "expire of adopted": "Use enforce: scheduler: the playbook reap ends only what the stack launched.",
         "idle": "It works for instances that are launched from now on.",
     }
     return [
-        f"pools.{pool}.lease.{what} is not enforced for {', '.join(names)}: {why}. {hint[what]}"
+        f"pools.{pool}.lease.{what.partition(' ')[0]} is not enforced for {', '.join(names)}: {why}. {hint[what]}"
         for (pool, what, why), names in found.items()
     ]

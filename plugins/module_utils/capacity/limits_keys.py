@@ -29,6 +29,7 @@ OPERATIONS = (
 )
 #: Those without which EC2 cannot attach an encrypted volume.
 _NEEDED = ("CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext")
+_GRANT = "kms:creategrant"
 
 
 def elsewhere(key: str, region: str) -> str:
@@ -58,9 +59,28 @@ def permitted(policy: str, role_arn: str) -> bool:
     for statement in [statements] if isinstance(statements, dict) else statements:
         principal = statement.get("Principal") or {}
         named = _listed(principal if isinstance(principal, str) else principal.get("AWS"))
-        if statement.get("Effect") == "Allow" and not statement.get("Condition") and {role_arn, "*"} & set(named):
-            allowed += [action.lower() for action in _listed(statement.get("Action"))]
+        if statement.get("Effect") != "Allow" or not {role_arn, "*"} & set(named):
+            continue
+        actions = [action.lower() for action in _listed(statement.get("Action"))]
+        if not statement.get("Condition"):
+            allowed += actions
+        elif _by_service(statement["Condition"]) and any(_covers(action, _GRANT) for action in actions):
+            allowed.append(_GRANT)
     return all(any(_covers(action, f"kms:{word.lower()}") for action in allowed) for word in _NEEDED)
+
+
+def _by_service(condition: Any) -> bool:
+    """Whether it only wants that an AWS service asks, as EC2 does for its grant: AWS' standard key policy allows CreateGrant so.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource
+    """
+    if not isinstance(condition, dict) or len(condition) != 1:
+        return False
+    ((operator, wanted),) = condition.items()
+    if operator not in ("Bool", "BoolIfExists") or not isinstance(wanted, dict):
+        return False
+    told = {key.lower(): [str(one).lower() for one in (value if isinstance(value, list) else [value])] for key, value in wanted.items()}
+    return told == {"kms:grantisforawsresource": ["true"]}
 
 
 def _covers(pattern: str, action: str) -> bool:

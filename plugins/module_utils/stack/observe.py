@@ -115,7 +115,8 @@ def _for_creations(reader: Reader, seen: Observed) -> None:
         calls.extend(_for_offers(reader, seen, launching))
         calls.extend(_for_limits(reader, seen, launching))
     reader.together(*calls)
-    power.look(reader, seen, launching)
+    renewed = [pool for pool in pools if pool not in launching and changing.replaced(pool, intent.control.force, seen)]
+    power.look(reader, seen, [*launching, *renewed])
 
 
 def _for_limits(reader: Reader, seen: Observed, launching: list[Pool]) -> list[Callable[[], None]]:

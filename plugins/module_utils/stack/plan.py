@@ -18,7 +18,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Stack
 
 #: Kinds whose names AWS keeps unique, so that somebody else's resource of that name is in the way.
-_UNIQUE = ("key_pair", "bucket", "repository", "role", "instance_profile", "placement_group")
+_UNIQUE = ("key_pair", "bucket", "repository", "role", "instance_profile", "schedule_role", "placement_group")
 _PLAN_ID = 16  # hexadecimal digits
 
 

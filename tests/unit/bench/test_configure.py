@@ -36,9 +36,12 @@ def test_ratios_are_of_medians() -> None:
     assert ratio([2.0, 3.0, 90.0], [1.0, 1.5, 0.1]) == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize(("line", "hosts"), [
-    ("gpu-0                      : ok=13   changed=2    unreachable=0    failed=0    skipped=0", [("gpu-0", "13", "2")]),
-    ("gpu-0                      : ok=13   changed=2    unreachable=0    failed=1    skipped=0", []),
-])
+@pytest.mark.parametrize(
+    ("line", "hosts"),
+    [
+        ("gpu-0                      : ok=13   changed=2    unreachable=0    failed=0    skipped=0", [("gpu-0", "13", "2")]),
+        ("gpu-0                      : ok=13   changed=2    unreachable=0    failed=1    skipped=0", []),
+    ],
+)
 def test_only_hosts_without_failures_count(line: str, hosts: list) -> None:
     assert RECAP.findall(f"PLAY RECAP ****\n{line}\n") == hosts

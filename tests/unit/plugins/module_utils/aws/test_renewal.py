@@ -32,22 +32,34 @@ def test_one_after_the_other_but_a_gang_at_once():
     assert [[one.name for one in step] for step in renewal.steps(changes)] == [["serve-0"], ["serve-1"], ["train-0", "train-1"]]
 
 
-class Ec2:
-    """An instance that starts as some types only; a refused start is accepted and ends in ``stopped`` again. Stands in for Act too."""
+class Refused(Exception):
+    def __init__(self, code, status=400):
+        super().__init__(code)
+        self.response = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
-    def __init__(self, starts, ends=False):
-        self.starts, self.ends = starts, ends
-        self.kind, self.state, self.reason, self.did = "t3.large", "running", {}, []
+
+class Ec2:
+    """An instance that starts as some types only; a refused start is accepted and ends in ``stopped`` again. Stands in for Act too.
+
+    What a start does is seen a moment late: first the reason of the stop before it, then ``pending``.
+
+    :param refuses: type → what ModifyInstanceAttribute raises for it.
+    """
+
+    def __init__(self, starts, ends=False, refuses=None):
+        self.starts, self.ends, self.refuses = starts, ends, refuses or {}
+        self.kind, self.state, self.reason, self.did, self.late = "t3.large", "running", {}, [], []
         self.search, self.reader = Search(), self
 
     def pages(self, *_call, **_params):
-        return [{"Instances": [{"InstanceId": "i-0", "State": {"Name": self.state}, "StateReason": self.reason}]}]
+        state, reason = self.late.pop(0) if self.late else (self.state, self.reason)
+        return [{"Instances": [{"InstanceId": "i-0", "State": {"Name": state}, "StateReason": reason}]}]
 
     def together(self, *calls):
         return [call() for call in calls]
 
     def wait(self, what, done):
-        assert done(), what
+        assert any(done() for _poll in range(5)), what
 
     @property
     def clients(self):
@@ -63,9 +75,12 @@ class Ec2:
             self.reason = {"Code": "Client.UserInitiatedShutdown"}
         elif operation == "modify_instance_attribute":
             assert self.state == "stopped"
+            if params["InstanceType"]["Value"] in self.refuses:
+                raise self.refuses[params["InstanceType"]["Value"]]
             self.kind = params["InstanceType"]["Value"]
         elif operation == "start_instances":
             able = self.kind in self.starts
+            self.late = [("stopped", self.reason), ("pending", {})]
             self.state, self.reason = ("running", {}) if able else ("stopped", {"Code": "Server.InsufficientInstanceCapacity"})
 
 
@@ -102,3 +117,63 @@ def test_a_gang_changes_together():
     pool = dataclasses.replace(GANG, count=1)
     renewal.renew_all(Instance(), ec2, [change(pool, 0, targets=("t3.xlarge",))])
     assert ec2.kind == "t3.xlarge"
+
+
+TARGETS = ("t3.xlarge", "t3.2xlarge")
+
+
+def test_a_type_that_ec2_refuses_leads_to_the_next():
+    ec2 = Ec2({"t3.2xlarge"}, refuses={"t3.xlarge": Refused("InvalidParameterCombination")})
+    renewal.renew_all(Instance(), ec2, [change(SPREAD, 0, targets=TARGETS)])
+    assert (ec2.kind, ec2.state, ec2.did[-1]) == ("t3.2xlarge", "running", "delete_tags")
+    assert [(tried.offer.instance_type, tried.code) for tried in ec2.search.tried] == [
+        ("t3.xlarge", "InvalidParameterCombination"),
+        ("t3.2xlarge", None),
+    ]
+
+
+def test_with_all_types_refused_it_runs_as_it_was():
+    ec2 = Ec2({"t3.large"}, refuses=dict.fromkeys(TARGETS, Refused("InvalidParameterCombination")))
+    said = "another type .t3.xlarge: InvalidParameterCombination; t3.2xlarge: InvalidParameterCombination.: it runs as t3.large again"
+    with pytest.raises(StackError, match=said):
+        renewal.renew_all(Instance(), ec2, [change(SPREAD, 0, targets=TARGETS)])
+    assert (ec2.kind, ec2.state, ec2.did[-1]) == ("t3.large", "running", "delete_tags")
+
+
+def test_one_that_was_stopped_stays_stopped_when_its_types_are_refused():
+    ec2 = Ec2({"t3.large"}, refuses={"t3.2xlarge": Refused("Unsupported")})
+    ec2.state = "stopped"
+    with pytest.raises(StackError, match="does not become another type .t3.2xlarge: Unsupported.: it is stopped as t3.large, as it was"):
+        renewal.renew_all(Instance(), ec2, [change(SPREAD, 0, targets=("t3.2xlarge",))])
+    assert (ec2.kind, ec2.state) == ("t3.large", "stopped") and "start_instances" not in ec2.did
+
+
+def test_a_missing_right_is_named_and_the_host_runs_again():
+    ec2 = Ec2({"t3.large"}, refuses=dict.fromkeys(TARGETS, Refused("UnauthorizedOperation", 403)))
+    with pytest.raises(StackError, match="not allowed: ec2:ModifyInstanceAttribute .*it runs as t3.large again.*Grant the IAM action"):
+        renewal.renew_all(Instance(), ec2, [change(SPREAD, 0, targets=TARGETS)])
+    assert (ec2.kind, ec2.state) == ("t3.large", "running")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused("InvalidParameterCombination"), "InvalidParameterCombination"),
+        (Refused("InsufficientInstanceCapacity", 500), "InsufficientInstanceCapacity"),
+        (Refused("UnauthorizedOperation", 403), "UnauthorizedOperation"),
+        (Refused("RequestLimitExceeded", 503), ""),
+        (Refused("RequestExpired"), ""),
+        (Refused("InternalError", 500), ""),
+        (ValueError("no answer"), ""),
+    ],
+)
+def test_what_is_a_refusal(error, code):
+    assert renewal.refusal(error) == code
+
+
+def test_one_that_is_turned_on_starts_once_and_as_its_new_type():
+    ec2, one = Ec2({"t3.large", "t3.xlarge"}), change(SPREAD, 0, targets=("t3.xlarge",))
+    ec2.state, one.fields = "stopped", ("power", "instance_type")
+    one.wish.state["power"] = "running"
+    renewal.renew_all(Instance(), ec2, [one])
+    assert (ec2.kind, ec2.state, ec2.did) == ("t3.xlarge", "running", ["modify_instance_attribute", "start_instances"])

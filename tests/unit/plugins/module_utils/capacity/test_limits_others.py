@@ -103,6 +103,13 @@ def policy(principal, action, effect="Allow", **more):
     return json.dumps({"Statement": [{"Effect": effect, "Principal": principal, "Action": action, "Resource": "*", **more}]})
 
 
+def standard(**condition):
+    """What AWS' console writes for key users, in its two statements; the second one with this condition."""
+    use = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    grants = json.loads(policy({"AWS": ROLE}, ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"], Condition=condition))
+    return json.dumps({"Statement": json.loads(policy({"AWS": ROLE}, use))["Statement"] + grants["Statement"]})
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -114,6 +121,12 @@ def policy(principal, action, effect="Allow", **more):
         (policy({"AWS": ROLE}, "kms:*", "Deny"), False),
         (policy({"AWS": "*"}, "kms:*", Condition={"StringEquals": {"kms:CallerAccount": "1"}}), False),
         (policy({"Service": "ec2.amazonaws.com"}, "kms:*"), False),
+        (standard(Bool={"kms:GrantIsForAWSResource": "true"}), True),
+        (standard(Bool={"kms:GrantIsForAWSResource": True}), True),
+        (standard(Bool={"kms:GrantIsForAWSResource": "false"}), False),
+        (standard(Bool={"kms:GrantIsForAWSResource": "true"}, StringEquals={"kms:ViaService": "rds.us-east-1.amazonaws.com"}), False),
+        (policy({"AWS": ROLE}, "kms:*", Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}}), False),
+        (policy({"AWS": ROLE}, "kms:*", Condition=["nonsense"]), False),
         ("nonsense", False),
         ("[]", False),
     ],

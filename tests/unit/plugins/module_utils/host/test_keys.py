@@ -12,7 +12,7 @@ ADA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9nUZrEGZUQZgm9uxnr0A7iBTKNvmoKO9kGE
 BOB = ADA.replace(" ada", " bob")
 
 
-@pytest.mark.parametrize("line", [ADA, f"from=\"10.0.0.0/8\",no-pty {ADA}", ADA.replace(" ada", "")])
+@pytest.mark.parametrize("line", [ADA, f'from="10.0.0.0/8",no-pty {ADA}', ADA.replace(" ada", "")])
 def test_a_public_key(line):
     assert keys.problem(line) is None
 

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import terms
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import duration
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import DocumentError, parse
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, Observed
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Observed, Wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Image, Lease, Pool
 
 NOW = 1_800_000_000
@@ -166,3 +166,14 @@ def test_who_ends_an_instance(tags, status, scheduled, who):
     one.facts["status"] = status
     schedules = [Found("schedule", "i-0", "x", facts={"instance": "i-0"})] if scheduled else []
     assert terms.enforcer(one, schedules) == who
+
+
+def test_what_ends_an_adopted_one():
+    """``reap`` ends only what the stack launched, so it is no way out for an adopted instance."""
+    adopting = pool(adopt=("i-1",))
+    made = [Wish("instance", f"train-{slot}", make={"pool": adopting}) for slot in range(2)]
+    changes = [Change("instance", one.name, "keep", wish=one, found=instance(slot)) for slot, one in enumerate(made)]
+    launched, adopted = terms.unenforced(changes)
+    assert launched.startswith("pools.train.lease.expire is not enforced for train-0 (i-0)") and "run the playbook reap" in launched
+    assert adopted.startswith("pools.train.lease.expire is not enforced for train-1 (i-1)")
+    assert adopted.endswith("Use enforce: scheduler: the playbook reap ends only what the stack launched.")

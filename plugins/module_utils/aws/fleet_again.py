@@ -1,0 +1,64 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Which failures inside a fleet's answer pass, and how long a run waits for that. Pure.
+
+CreateFleet answers with HTTP 200 and the errors of its launches inside, so that ``retry.py`` never sees them: that EC2 was busy, or does
+not know yet what this run made. The same token would have the same answer, so each further try is a fleet of its own. A run that goes on
+after a kill comes by the same fleets, in the same order, and so to the same last one.
+Source: Amazon EC2 API reference, CreateFleetError; "Error codes for the Amazon EC2 API", server error codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple, Optional
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import THROTTLED
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.propagation import window
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
+
+BUSY = THROTTLED | {"InternalError", "InternalFailure", "ServerInternal", "ServiceUnavailable", "Unavailable"}
+_BUSY_FOR = 60.0  # seconds
+_LONGEST = 8.0  # seconds between two fleets
+
+
+class Verdict(NamedTuple):
+    """The refusal that no other offer would mend, None without one; ``seconds``: for how long after the first of its kind to try again."""
+
+    refusal: Optional[Refusal] = None
+    seconds: float = 0.0
+
+
+def verdict(refusals: Iterable[Refusal], made: Collection[str], removed: Collection[str]) -> Verdict:
+    """What a fleet's refusals come to: the one that lasts longest, since all have to pass."""
+    found = [Verdict(one, _passes(one, made, removed)) for one in refusals if not decided(one.code)]
+    lasting = next((one for one in found if not one.seconds), None)
+    return lasting or max(found, key=lambda one: one.seconds, default=Verdict())
+
+
+def _passes(refusal: Refusal, made: Collection[str], removed: Collection[str]) -> float:
+    """Seconds within which it may pass; 0 for one that does not."""
+    if refusal.code in BUSY:
+        return _BUSY_FOR
+    return window("ec2:RunInstances", refusal.code, refusal.message, made, removed) or 0.0
+
+
+class Patience:
+    """How long one launch is tried again: with growing pauses, until its time is over."""
+
+    def __init__(self) -> None:
+        self._first: Optional[float] = None
+        self._pause = 1.0
+
+    def pause(self, now: float, seconds: float) -> Optional[float]:
+        """Seconds until the next try, the last one at the end of the time; None once that is over.
+
+        :param seconds: from the first failure on.
+        """
+        self._first = now if self._first is None else self._first
+        left = self._first + seconds - now
+        if left <= 0:
+            return None
+        pause, self._pause = min(self._pause, left), min(self._pause * 2, _LONGEST)
+        return pause

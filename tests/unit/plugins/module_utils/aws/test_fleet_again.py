@@ -1,0 +1,53 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which failures inside a fleet's answer are tried again, and for how long."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again import Patience, Verdict, verdict
+
+CAPACITY = Refusal(None, "InsufficientInstanceCapacity", "none")
+BUSY, BROKEN = Refusal(None, "RequestLimitExceeded", "slow down"), Refusal(None, "InternalError", "sorry")
+PROFILE = Refusal(None, "InvalidParameterValue", "Invalid IAM Instance Profile name")
+WRONG = Refusal(None, "InvalidParameterValue", "Invalid value 'x' for y")
+
+
+@pytest.mark.parametrize(
+    ("refusals", "made", "expected"),
+    [
+        ([], (), Verdict()),
+        ([CAPACITY], (), Verdict()),
+        ([CAPACITY, BUSY], (), Verdict(BUSY, 60)),
+        ([BROKEN], (), Verdict(BROKEN, 60)),
+        ([PROFILE], (), Verdict(PROFILE, 0)),
+        ([BUSY, PROFILE], ("instance_profile",), Verdict(PROFILE, 90)),
+        ([BUSY, WRONG], ("instance_profile",), Verdict(WRONG, 0)),
+    ],
+    ids=["none", "capacity", "busy", "broken", "a profile that is not new", "a new profile", "wrong"],
+)
+def test_what_passes(refusals, made, expected):
+    assert verdict(refusals, made, ()) == expected
+
+
+@given(st.floats(0, 600), st.lists(st.floats(0, 30), max_size=5))
+def test_pauses_grow_and_end_with_the_time(seconds, spent):
+    """``spent``: what the requests between the pauses take."""
+    patience, now, pauses = Patience(), 100.0, []
+    while (pause := patience.pause(now, seconds)) is not None:
+        pauses.append(pause)
+        now += pause + (spent.pop() if spent else 0)
+        assert len(pauses) < 100
+    assert all(0 < pause <= 8 for pause in pauses) and pauses[:-1] == sorted(pauses[:-1])
+    assert now >= 100 + seconds - 1e-6 and sum(pauses) <= seconds + 1e-6
+
+
+def test_a_new_profile_has_its_whole_window():
+    patience, now = Patience(), 0.0
+    while (pause := patience.pause(now, 90)) is not None:
+        now += pause
+    assert now == 90
