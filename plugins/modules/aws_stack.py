@@ -347,7 +347,7 @@ remaining:
   elements: dict
   sample: []
 rollback:
-  description: V(complete), V(incomplete) or why it failed. C(rolled_back), C(rollback_kept), C(rollback_left) list what went and what stays.
+  description: V(complete), V(incomplete) or why it failed. C(rolled_back), C(rollback_kept) and C(rollback_left) say what went and stays.
   returned: when a run fails with O(on_failure=rollback)
   type: str
   sample: complete
