@@ -33,6 +33,16 @@ options:
       - V(0) does not run it.
     type: int
     default: 60
+  target:
+    description:
+      - GPUs that an image is built for, each by its model, as V(h100), or by an EC2 instance type that has it, as V(p5.48xlarge).
+      - Without a GPU here, RV(ansible_facts.mlinfra_gpu.present), C(models), C(architectures) and C(nvswitch_count) are those of hosts with
+        all these GPUs. With one, this option changes nothing.
+      - Refused are unknown words, GPUs that no one driver serves, and GPUs that are in machines of another architecture than this one.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.5.0
 """
 
 EXAMPLES = r"""
@@ -47,6 +57,10 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: ansible_facts['mlinfra_gpu'].gpus | rejectattr('health.state', 'in', ['healthy', 'unknown']) | length == 0
     fail_msg: "{{ ansible_facts['mlinfra_gpu'].gpus | map(attribute='health') | map(attribute='reasons') | flatten | join('; ') }}"
+
+- name: See what hosts with these GPUs will want, on the machine that builds their image
+  mlinfra.hosts.gpu_facts:
+    target: [a10g, h100]
 
 - name: Restart what only a restart helps
   ansible.builtin.reboot:
@@ -68,7 +82,7 @@ ansible_facts:
       type: dict
       contains:
         present:
-          description: Whether an NVIDIA GPU is there.
+          description: Whether an NVIDIA GPU is there, or O(target) stands in for one.
           type: bool
           sample: true
         count:
@@ -224,7 +238,7 @@ ansible_facts:
                   elements: str
                   sample: [nvidia-smi says Yes for remapped_row_pending]
         nvswitch_count:
-          description: NVSwitches on the PCI bus. Where there are any, the driver needs the fabric manager.
+          description: NVSwitches on the PCI bus; with them the driver needs the fabric manager. V(1) where O(target) may have some.
           type: int
           sample: 0
         nvswitches:
@@ -245,13 +259,7 @@ ansible_facts:
                 installer) or null; C(flavor) of the kernel modules, V(open), V(proprietary) or null; C(packages), name and version;
                 C(half_installed), names with their state.
               type: dict
-              sample:
-                version: 580.95.05
-                versions: [580.95.05]
-                source: packages
-                flavor: open
-                packages: {libcuda1: 580.95.05-1}
-                half_installed: []
+              sample: {version: 580.95.05, versions: [580.95.05], source: packages, flavor: open, packages: {libcuda1: 580.95.05-1}}
             loaded:
               description: C(is_loaded), and C(version) and C(flavor) of the module, null where there is none.
               type: dict
@@ -313,13 +321,7 @@ ansible_facts:
             C(running) release; C(headers), whether they are there for it; C(headers_for) which releases; C(installed) ones;
             C(without_headers), those of them that no module can be built for; and C(newest_installed), null in a container.
           type: dict
-          sample:
-            running: 6.1.0-41-amd64
-            headers: true
-            headers_for: [6.1.0-41-amd64]
-            installed: [6.1.0-41-amd64]
-            without_headers: []
-            newest_installed: 6.1.0-41-amd64
+          sample: {running: 6.1.0-41-amd64, headers: true, headers_for: [6.1.0-41-amd64], installed: [6.1.0-41-amd64], without_headers: []}
         secure_boot:
           description: V(enabled), V(disabled), V(unsupported) or V(unknown).
           type: str
@@ -355,6 +357,12 @@ ansible_facts:
           description: Whether this host is a container.
           type: bool
           sample: false
+        target:
+          description: >-
+            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), whether their hosts may
+            have NVSwitches; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all of them. Null without it.
+          type: dict
+          sample: {in_use: true, models: [h100], architectures: [hopper], nvswitch: true, flavors: [open], first_branch: 525}
         unread:
           description: >-
             What there is and could not be read, C(what), a file, C(nvidia-smi) or one of its elements, and C(why). Until 0.3.0 these were
@@ -364,15 +372,23 @@ ansible_facts:
           sample: [{what: /etc/docker/daemon.json, why: Permission denied}]
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import target
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.facts import Programs, look
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
 
+TARGET = {"type": "list", "elements": "str", "default": []}
+
 
 def main():
-    module = AnsibleModule(argument_spec={"smi_timeout": {"type": "int", "default": 60}}, supports_check_mode=True)
-    facts = look(Host(), Programs(module), module.params["smi_timeout"])
+    module = AnsibleModule(argument_spec={"smi_timeout": {"type": "int", "default": 60}, "target": TARGET}, supports_check_mode=True)
+    wished, problems = target.understand(module.params["target"], os.uname().machine)
+    if problems:
+        module.fail_json(msg="\n".join(problems))
+    facts = target.applied(look(Host(), Programs(module), module.params["smi_timeout"]), wished)
     module.exit_json(changed=False, ansible_facts={"mlinfra_gpu": facts})
 
 

@@ -139,3 +139,11 @@ def test_a_file_that_cannot_be_read_is_told(tree, monkeypatch):
     facts = module.look(tree.host, NoPrograms(), 60)
     assert facts["unread"] == [{"what": "/etc/docker/daemon.json", "why": "Permission denied"}]
     assert facts["engine_settings"]["docker"]["runtimes"] is None
+
+
+def test_a_target_is_told_and_a_wrong_one_refused(capsys):
+    facts = run(capsys, target=["a10g", "h100"])["ansible_facts"]["mlinfra_gpu"]
+    assert facts["target"]["models"] == ["a10g", "h100"] and facts["present"]
+    assert facts["target"]["in_use"] == (facts["count"] == 0)
+    answer = run(capsys, target="v100,b200")
+    assert answer["failed"] and "mlinfra_gpu_target is [v100, b200]" in answer["msg"]
