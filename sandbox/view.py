@@ -15,7 +15,8 @@ class InstanceView:
     ``state`` is one of pending, running, stopping, stopped, shutting-down, terminated.
     ``boot_generation`` grows with every reboot and every start; a host whose boot is older is started afresh.
     ``image_suite`` is bookworm, trixie, or None when no root file system exists for the image.
-    ``security_groups`` is a list of ``{"id": ..., "name": ...}``; ``launch_time`` is ISO 8601 in UTC.
+    ``image_chain`` are the images that CreateImage made, the instance's own first, each of an instance of the next one; empty for a public
+    image. ``security_groups`` is a list of ``{"id": ..., "name": ...}``; ``launch_time`` is ISO 8601 in UTC.
     """
 
     instance_id: str
@@ -45,6 +46,7 @@ class InstanceView:
     metadata_tags: bool = False
     security_groups: list[dict[str, str]] = field(default_factory=list)
     launch_time: str = ""
+    image_chain: tuple[str, ...] = ()
 
 
 class View(Protocol):
@@ -52,6 +54,9 @@ class View(Protocol):
 
     def instances(self) -> list[InstanceView]:
         """Every instance of every region, terminated ones too while the emulator lists them."""
+
+    def images(self) -> list[tuple[str, str]]:
+        """(image, instance that it was made of) for every image that CreateImage made."""
 
     def role_credentials(self, instance_id: str) -> dict[str, str]:
         """``{"AccessKeyId", "SecretAccessKey", "Token", "Expiration", "LastUpdated"}`` of the instance's role.

@@ -28,6 +28,12 @@ class MotoView:
     def instances(self) -> list[InstanceView]:
         return [_view(account, region, backend, instance) for account, region, backend, instance in _instances()]
 
+    def images(self) -> list[tuple[str, str]]:
+        from moto.ec2.models import ec2_backends
+
+        backends = [backend for regions in list(ec2_backends.values()) for backend in list(regions.values())]
+        return [(image.id, image.instance_id) for backend in backends for image in list(backend.amis.values()) if image.instance_id]
+
     def role_credentials(self, instance_id: str) -> dict[str, str]:
         _account, region, backend, instance = _found(instance_id)
         role = _role(backend, instance)
@@ -76,10 +82,11 @@ def _view(account: str, region: str, backend: Any, instance: Any) -> InstanceVie
     vpc = backend.vpcs.get(subnet.vpc_id) if subnet is not None else None
     options, interface = instance.metadata_options, instance.nics.get(0)
     role, profile = _role(backend, instance), _profile(backend, instance)
+    chain, public = image_chain(backend.amis, instance.image_id)
     return InstanceView(
         instance_id=instance.id, account_id=account, region=region, zone=instance.availability_zone or f"{region}a",
         state=instance.state, boot_generation=getattr(instance, "boot_generation", 1),
-        instance_type=instance.instance_type, image_id=instance.image_id, image_suite=suite_of(instance.image_id, region),
+        instance_type=instance.instance_type, image_id=instance.image_id, image_suite=suite_of(public, region), image_chain=chain,
         private_ip=instance.private_ip or "", public_ip=instance.public_ip, mac=interface.mac_address if interface else "",
         vpc_id=subnet.vpc_id if subnet is not None else "", vpc_cidr=vpc.cidr_block if vpc is not None else "",
         subnet_id=subnet.id if subnet is not None else "", subnet_cidr=subnet.cidr_block if subnet is not None else "",
@@ -91,6 +98,15 @@ def _view(account: str, region: str, backend: Any, instance: Any) -> InstanceVie
         security_groups=[{"id": group.id, "name": group.name} for group in instance.security_groups],
         launch_time=instance.launch_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
+
+
+def image_chain(amis: Any, image_id: str) -> tuple[tuple[str, ...], str]:
+    """(images that were made of instances, the newest first; the public image that the oldest of these instances was launched from)."""
+    chain: list[str] = []
+    while image_id in amis and amis[image_id].instance_id:
+        chain.append(image_id)
+        image_id = amis[image_id].instance.image_id
+    return tuple(chain), image_id
 
 
 def _subnet(backend: Any, instance: Any) -> Any:

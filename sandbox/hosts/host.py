@@ -62,6 +62,23 @@ class HostKeeper:
             raise SandboxError(f"{self._state}/roots.json names no root file system for {suite}. Run `python -m sandbox up` again.")
         return Path(roots[suite])
 
+    def _image(self, image_id: str) -> Path:
+        return self._state / "images" / image_id
+
+    def _images(self, view: InstanceView) -> list[Path]:
+        missing = [image_id for image_id in view.image_chain if not self.has_image(image_id)]
+        if missing:
+            raise SandboxError(f"image {missing[0]} has no disk yet; it never gets one when its instance had no host. Launch another image.")
+        return [self._image(image_id) for image_id in view.image_chain]
+
+    def save_image(self, image_id: str, host: Host) -> None:
+        """Keep the host's disk under the image's id, as it is at this moment. On AWS the instance is restarted for it."""
+        disk.save(self._folder(host.instance_id), self._image(image_id))
+        log.info("image %s was made of %s", image_id, host.instance_id)
+
+    def has_image(self, image_id: str) -> bool:
+        return self._image(image_id).is_dir()
+
     def boot(self, view: InstanceView, host: Host | None) -> None:
         """Bring the host to the instance's boot generation; made from nothing when there is none."""
         begun = time.monotonic()
@@ -71,7 +88,7 @@ class HostKeeper:
         folder, namespace = self._folder(view.instance_id), self._namespace(view.instance_id)
         fresh = Host(view.instance_id, view.vpc_id, view.vpc_cidr, view.private_ip, suite, generation=view.boot_generation)
         self._save(fresh)
-        root = disk.attach(folder, base)
+        root = disk.attach(folder, base, self._images(view))
         if not (folder / "upper/etc/environment").exists():
             shutil.copyfile(self._state / "environment", root / "etc/environment")
         self._carry_resolver(root, net.gateway)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,11 @@ class Reconciler:
         for instance_id in [key for key, future in self._busy.items() if future.done()]:
             del self._busy[instance_id]
         hosts = self._keeper.hosts
+        # First: a host may be terminated in the moment after.
+        for image_id, instance_id in self._view.images():
+            host = hosts.get(instance_id)
+            if host is not None and instance_id not in self._busy and not self._keeper.has_image(image_id):
+                self._submit(instance_id, partial(self._keeper.save_image, image_id, host))
         for instance_id in sorted(views.keys() | hosts.keys()):
             if instance_id not in self._busy and time.monotonic() >= self._pauses.get(instance_id, (0.0, 0.0))[0]:
                 self._consider(views.get(instance_id), hosts.get(instance_id), instance_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,3 +24,28 @@ def sandbox() -> Iterator[str]:
         yield name
     finally:
         subprocess.run([*command, "down", "--name", name], cwd=tree.CHECKOUT, check=True)
+
+
+@pytest.fixture
+def inside(sandbox, monkeypatch) -> dict[str, str]:
+    """The environment of a program in the sandbox."""
+    monkeypatch.setenv("MLINFRA_SANDBOX", sandbox)
+    monkeypatch.syspath_prepend(str(tree.CHECKOUT / "molecule" / "shared"))
+    monkeypatch.delitem(sys.modules, "sandboxed", raising=False)
+    import sandboxed
+
+    return sandboxed.environment_of(os.environ)
+
+
+@pytest.fixture
+def run_inside(inside) -> Callable[..., str]:
+    """run_inside(*command, code=0) -> what a program in the sandbox prints, that has to end so."""
+
+    def run(*command: str, code: int = 0) -> str:
+        done = subprocess.run(
+            command, env=inside, cwd=tree.CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-9000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    return run

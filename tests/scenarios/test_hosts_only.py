@@ -98,36 +98,24 @@ def changed(output: str) -> dict[str, int]:
 
 
 @pytest.fixture
-def machines(sandbox, monkeypatch):
+def machines(inside, run_inside):
     """([address of a bookworm, of a trixie], ssh key): bare machines that were made with the collection, and go with their stack."""
-    monkeypatch.setenv("MLINFRA_SANDBOX", sandbox)
-    monkeypatch.syspath_prepend(str(tree.CHECKOUT / "molecule" / "shared"))
-    monkeypatch.delitem(sys.modules, "sandboxed", raising=False)
-    import sandboxed
-
     folder = Path(tempfile.mkdtemp(prefix="hosts-"))
-    inside = sandboxed.environment_of(os.environ)
     key = Path(inside["MLINFRA_SSH_KEY"])
     stack = {**STACK, "aws_stack_key": {"public_key_file": f"{key}.pub"}}
     (folder / "ec2_gpu.yml").write_text(yaml.safe_dump(PLUGIN))
     (folder / "controller.yml").write_text(yaml.safe_dump({"mlinfra_controller": {"hosts": CONTROLLER}}))
     (folder / "group_vars").mkdir()
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(stack))
-
-    def inside_sandbox(*command: str) -> str:
-        done = subprocess.run(command, env=inside, cwd=tree.CHECKOUT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr
-        return done.stdout
-
     destroy = ("ansible-playbook", "-i", str(folder), "mlinfra.hosts.destroy", "-e", "aws_stack_confirm=hosts-only")
-    inside_sandbox(*destroy)
+    run_inside(*destroy)
     try:
         for name in ("provision", "reachable"):
-            inside_sandbox("ansible-playbook", "-i", str(folder), f"mlinfra.hosts.{name}")
-        listed = json.loads(inside_sandbox("ansible-inventory", "-i", str(folder), "--list"))["_meta"]["hostvars"]
+            run_inside("ansible-playbook", "-i", str(folder), f"mlinfra.hosts.{name}")
+        listed = json.loads(run_inside("ansible-inventory", "-i", str(folder), "--list"))["_meta"]["hostvars"]
         yield [listed[f"{pool}-0"]["ansible_host"] for pool in ("bookworm", "trixie")], key
     finally:
-        inside_sandbox(*destroy)
+        run_inside(*destroy)
         shutil.rmtree(folder, ignore_errors=True)
 
 

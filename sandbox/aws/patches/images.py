@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian's, Canonical's and the deep-learning images exist, newest and older builds, with their real root devices.
 
-AWS: every region offers them to everybody; DescribeImages shows owner, name, creation date and the root volume of the image.
+AWS: every region offers them to everybody; DescribeImages shows owner, name, creation date and the root volume of the image. An image that
+CreateImage makes has the root device of the instance.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
 moto: only Amazon's and a few historic images; every root volume is 15 GB of magnetic storage.
 """
@@ -42,5 +44,16 @@ def apply() -> None:
             found[0]["Ebs"].update(VolumeSize=self.root_gib, VolumeType=ROOT_TYPE, DeleteOnTermination=True, Encrypted=False)
         return found
 
+    original_create = amis.AmiBackend.create_image
+
+    def create(self: Any, instance_id: str, *arguments: Any, **named: Any) -> Any:
+        made = original_create(self, instance_id, *arguments, **named)
+        source = self.amis.get(made.instance.image_id)
+        if source is not None:
+            made.root_device_type, made.root_device_name, made.boot_mode = source.root_device_type, source.root_device_name, source.boot_mode
+            made.root_gib = getattr(source, "root_gib", 8)
+        return made
+
     amis.AmiBackend._load_amis = load
+    amis.AmiBackend.create_image = create
     amis.Ami.block_device_mappings = property(mappings)

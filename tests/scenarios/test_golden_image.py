@@ -1,0 +1,201 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An image is baked on a builder without a GPU, and hosts with GPUs boot from it: each is its own, and configure has nothing left to do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from botocore.config import Config
+
+from scripts import tree
+
+BOOKWORM = {"ssm": "/aws/service/debian/release/12/latest/amd64"}
+STACK = {
+    "aws_stack_name": "golden",
+    "aws_stack_environment": "test",
+    "aws_stack_account_id": "123456789012",
+    "aws_stack_region": "us-east-1",
+    "aws_stack_network": {"cidr": "10.70.0.0/16", "zone_count": 1, "access": {"via": "direct", "cidrs": ["10.70.0.0/16"]}},
+}
+BEFORE = [
+    {"name": "mirror", "count": 1, "instance_types": ["t3.small"], "image": BOOKWORM},
+    {"name": "builder", "count": 1, "instance_types": ["t3.large"], "image": BOOKWORM},
+]
+SETTINGS = {
+    "mlinfra_configure": ["host_baseline", "nvidia_driver", "container_runtime"],
+    "mlinfra_gpu_target": ["a10g", "h100"],
+    "mlinfra_mirrors": {
+        kind: "http://{{ hostvars['mirror-0'].mlinfra_private_ip }}:8080/" + path
+        for kind, path in (("nvidia", "nvidia"), ("nvidia_container", "nvidia-container"))
+    },
+    "nvidia_driver_version": "580.95.05",
+    "nvidia_driver_kernels": ["installed-headers"],
+    "container_runtime_nvidia_version": "1.18.1",
+}
+PLUGIN = {"plugin": "mlinfra.hosts.ec2_gpu", "regions": ["us-east-1"], "stack": "golden", "environment": "test", "address": "private"}
+CONTROLLER = {"localhost": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
+SERVE = [
+    {"name": "Serve them", "ansible.builtin.include_tasks": str(tree.CHECKOUT / "molecule" / "shared" / "apt_repository" / "serve.yml")}
+]
+HEADERS = [{"name": "Have headers", "ansible.builtin.file": {"path": "/lib/modules/6.1.0-99-amd64/build", "state": "directory"}}]
+IDENTITY = "cat /etc/machine-id; cat /etc/ssh/ssh_host_ed25519_key.pub; readlink -f /var/lib/dbus/machine-id"
+
+
+class Golden:
+    """The scenario's stack as its test uses it. ``run`` is run_inside of conftest.py."""
+
+    def __init__(self, folder: Path, inside: dict[str, str], run) -> None:
+        self.folder, self.inside, self.run = folder, inside, run
+        self.key = inside["MLINFRA_SSH_KEY"]
+        (folder / "ec2_gpu.yml").write_text(yaml.safe_dump(PLUGIN))
+        (folder / "controller.yml").write_text(yaml.safe_dump({"mlinfra_controller": {"hosts": CONTROLLER}}))
+        (folder / "group_vars").mkdir()
+        self.declare(BEFORE)
+
+    def declare(self, pools: list[dict]) -> None:
+        stack = {**STACK, **SETTINGS, "aws_stack_key": {"public_key_file": f"{self.key}.pub"}, "aws_stack_pools": pools}
+        (self.folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(stack))
+
+    def play(self, name: str, *arguments: str, code: int = 0) -> str:
+        return self.run("ansible-playbook", "-i", str(self.folder), name, *arguments, code=code)
+
+    def tasks(self, hosts: str, tasks: list[dict]) -> None:
+        book = self.folder / "prepare.yml"
+        book.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "become": True, "tasks": tasks}]))
+        self.play(str(book))
+        book.unlink()
+
+    def on(self, host: str, script: str) -> str:
+        """What a script prints there, as root."""
+        done = self.run("ansible", "-i", str(self.folder), host, "--become", "-m", "ansible.builtin.raw", "-a", script)
+        return "\n".join(done.replace("\r", "").splitlines()[1:])
+
+    def client(self):
+        return boto3.client(
+            "ec2", endpoint_url=self.inside["AWS_ENDPOINT_URL"], region_name="us-east-1", config=Config(proxies={}),
+            aws_access_key_id=self.inside["AWS_ACCESS_KEY_ID"], aws_secret_access_key="none",
+        )  # fmt: skip
+
+    def instance(self, host: str) -> str:
+        shown = self.run("ansible-inventory", "-i", str(self.folder), "--host", host)
+        return yaml.safe_load(shown)["mlinfra_instance_id"]
+
+    def image_of(self, host: str) -> str:
+        """Stop it, make an image of it, and end it, as builders of images do."""
+        ec2, instance = self.client(), self.instance(host)
+        ec2.stop_instances(InstanceIds=[instance])
+        ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1})
+        image = ec2.create_image(InstanceId=instance, Name="golden")["ImageId"]
+        ec2.terminate_instances(InstanceIds=[instance])
+        return image
+
+
+@pytest.fixture
+def golden(inside, run_inside):
+    folder = Path(tempfile.mkdtemp(prefix="golden-"))
+    made = Golden(folder, inside, run_inside)
+    destroy = ("mlinfra.hosts.destroy", "-e", "aws_stack_confirm=golden-test")
+    made.play(*destroy)
+    try:
+        yield made
+    finally:
+        made.play(*destroy)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def changed(output: str, host: str) -> int:
+    return int(re.search(rf"^{host}\s+: ok=\d+\s+changed=(\d+)", output, re.M).group(1))
+
+
+def timed(act) -> tuple[float, str]:
+    began = time.monotonic()
+    said = act()
+    return time.monotonic() - began, said
+
+
+def bake(golden: Golden) -> str:
+    """The image's id."""
+    golden.play("mlinfra.hosts.provision")
+    golden.play("mlinfra.hosts.reachable")
+    golden.tasks("mirror-0", SERVE)
+    golden.tasks("builder-0", HEADERS)
+    golden.on("builder-0", "touch /root/.bash_history; echo secret >>/root/.bash_history")
+
+    bake = ("mlinfra.hosts.bake", "--limit", "builder-0")
+    said = golden.play(*bake, code=2)
+    assert "seal_confirm is not true: bake ends by taking builder-0" in said and changed(said, "builder-0") == 0
+    confirmed = (*bake, "-e", "seal_confirm=true")
+    said = golden.play(*confirmed, "-e", "mlinfra_gpu_target=v100,b200", code=2)
+    assert "mlinfra_gpu_target is [v100, b200]: V100 (Volta) works with the proprietary kernel modules only" in said
+    said = golden.play(*confirmed, "--check", "--diff")
+    assert changed(said, "builder-0") > 0 and "-/root/.bash_history (history)" in said and "+/etc/machine-id (empty)" in said
+
+    said = golden.play(*confirmed)
+    assert "builder-0 has no GPU, and mlinfra_gpu_target stands in for it (a10g, h100)" in said
+    return golden.image_of("builder-0")
+
+
+def test_golden_image(golden, capsys):
+    image = {"id": bake(golden)}
+    mirror, _builder = BEFORE
+    golden.declare([
+        mirror,
+        {"name": "plain", "count": 1, "instance_types": ["g5.xlarge"], "image": BOOKWORM},
+        {"name": "baked", "count": 2, "instance_types": ["g5.xlarge"], "image": image},
+        {"name": "switched", "count": 1, "instance_types": ["p5.48xlarge"], "image": image},
+    ])  # fmt: skip
+    launch, _said = timed(lambda: [golden.play("mlinfra.hosts.provision"), golden.play("mlinfra.hosts.reachable")])
+    golden.tasks("plain-0", HEADERS)
+    whole, said = timed(lambda: golden.play("mlinfra.hosts.configure", "--limit", "plain-0"))
+    assert changed(said, "plain-0") > 0
+    rest, said = timed(lambda: golden.play("mlinfra.hosts.configure", "--limit", "baked-0"))
+    assert changed(said, "baked-0") == 0, said
+    said = golden.play("mlinfra.hosts.configure", "--limit", "baked-1:switched-0")
+    assert changed(said, "baked-1") == changed(said, "switched-0") == 0, said
+    with capsys.disabled():
+        print(
+            f"\ntime to ready, launched and reached after {launch:.0f} s: unbaked {launch + whole:.0f} s, baked {launch + rest:.0f} s "
+            f"({(launch + whole) / (launch + rest):.1f} times as long; configure alone {whole:.0f} s and {rest:.0f} s)"
+        )
+
+    hosts = ("baked-0", "baked-1", "switched-0")
+    told = {host: golden.on(host, IDENTITY).splitlines() for host in hosts}
+    for position in (0, 1):
+        assert len({lines[position] for lines in told.values()}) == len(hosts), told
+    assert all(re.fullmatch("[0-9a-f]{32}", lines[0]) and lines[2] == "/etc/machine-id" for lines in told.values()), told
+    assert "secret" not in golden.on("baked-0", "cat /root/.bash_history 2>&1 || true")
+
+    # One image for hosts with NVSwitches and without: the fabric manager is enabled in both, and started where there is one.
+    for host, result in (("baked-0", "inactive"), ("switched-0", "active")):
+        script = "stub-nvidia load 580.95.05 open; systemctl start nvidia-fabricmanager; systemctl show -P ActiveState nvidia-fabricmanager"
+        assert golden.on(host, script).split()[-1] == result
+        assert golden.on(host, "systemctl is-enabled nvidia-fabricmanager").split() == ["enabled"]
+
+    reachable_without_cloud_init(golden, "baked-1")
+
+
+def reachable_without_cloud_init(golden: Golden, host: str) -> None:
+    """The sandbox's stand-in for cloud-init is switched off: host keys are made by the unit that seal has left."""
+    address = golden.on(host, "hostname -I").split()[0]
+    before = golden.on(host, "cat /proc/sys/kernel/random/boot_id").split()[0]
+    golden.on(host, "systemctl disable mlinfra-identity mlinfra-user-data; rm /etc/ssh/ssh_host_*; sync; systemctl --no-block reboot")
+    ssh = ["ssh", "-F", "none", "-i", golden.key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
+    ssh += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=3", f"admin@{address}"]
+    look = "cat /proc/sys/kernel/random/boot_id; systemctl show -P Result mlinfra-host-keys; systemctl is-active mlinfra-identity"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        done = subprocess.run([*ssh, look], capture_output=True, text=True, check=False)
+        if done.stdout and done.stdout.split()[0] != before:
+            break
+        time.sleep(0.5)
+    assert done.stdout.split()[1:] == ["success", "inactive"], done.stdout + done.stderr
