@@ -58,8 +58,8 @@ def test_templates_name_playbooks_and_what_is_defined():
         assert set(template["credentials"]) <= _names("mlinfra_credentials")
 
 
-def test_surveys_ask_for_variables_of_the_role():
-    options = tree.argument_specs("aws_stack")["main"]["options"]
+def test_surveys_ask_for_variables_of_the_roles():
+    options = {name for role in ("aws_stack", "nvidia_driver", "seal") for name in tree.argument_specs(role)["main"]["options"]}
     for question in QUESTIONS:
         assert question["variable"] in options, question
         assert question["type"] in ("text", "multiplechoice")
