@@ -25,7 +25,7 @@ def main() -> None:
     ec2, iam, ssm = aws.client("ec2"), aws.client("iam"), aws.client("ssm")
 
     def seen() -> InstanceView:
-        (one,) = view.instances()
+        one = view.instances()[0]
         return one
 
     assert view.instances() == []
@@ -54,6 +54,7 @@ def main() -> None:
     assert (one.role_name, one.instance_profile_arn, one.tags) == ("hosts", profile, {"mlinfra:pool": "train"})
     assert (one.http_tokens, one.hop_limit, one.metadata_tags) == ("required", 2, True)
     assert one.security_groups == [{"id": group, "name": "hosts"}]
+    assert view.images() == [] and one.image_chain == ()
     print("launched")
     ids = {"InstanceIds": [one.instance_id]}
     first = one.boot_generation
@@ -63,6 +64,15 @@ def main() -> None:
     ec2.stop_instances(**ids)
     assert seen().state == "stopped"
     print("stopped")
+    made = ec2.create_image(InstanceId=one.instance_id, Name="made")["ImageId"]
+    assert view.images() == [(made, one.instance_id)]
+    (next_one,) = ec2.run_instances(ImageId=made, InstanceType="g5.xlarge", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"]
+    again = ec2.create_image(InstanceId=next_one["InstanceId"], Name="again")["ImageId"]
+    (last,) = ec2.run_instances(ImageId=again, InstanceType="g5.xlarge", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"]
+    shown = {each.instance_id: (each.image_suite, each.image_chain) for each in view.instances()}
+    assert shown[next_one["InstanceId"]] == ("trixie", (made,)) and shown[last["InstanceId"]] == ("trixie", (again, made))
+    ec2.terminate_instances(InstanceIds=[next_one["InstanceId"], last["InstanceId"]])
+    print("imaged")
     ec2.start_instances(**ids)
     assert (seen().boot_generation, seen().state) == (first + 2, "running")
     print("started")

@@ -83,7 +83,7 @@ class Lab:
         return self.client("ssm").get_parameter(Name=f"/aws/service/debian/release/{release}/latest/amd64")["Parameter"]["Value"]
 
     def launch(
-        self, count: int = 1, kind: str = "t3.large", release: int = 12, tags: dict[str, str] | None = None, **more: Any
+        self, count: int = 1, kind: str = "t3.large", release: int = 12, tags: dict[str, str] | None = None, image: str = "", **more: Any
     ) -> list[str]:
         """Instance ids. Retries while the instance profile, made a moment ago, is not visible to EC2 yet, as on AWS."""
         specification = [{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in (tags or {}).items()]}] if tags else []
@@ -91,7 +91,7 @@ class Lab:
         def attempt() -> list[str] | None:
             try:
                 answer = self.client("ec2").run_instances(
-                    ImageId=self.image(release), InstanceType=kind, MinCount=count, MaxCount=count, KeyName="lab", SubnetId=self.subnet,
+                    ImageId=image or self.image(release), InstanceType=kind, MinCount=count, MaxCount=count, KeyName="lab", SubnetId=self.subnet,
                     IamInstanceProfile={"Name": "lab-hosts"}, TagSpecifications=specification,
                     MetadataOptions={"HttpTokens": "required", "InstanceMetadataTags": "enabled"}, **more,
                 )  # fmt: skip

@@ -34,6 +34,10 @@ def images(aws: Emulator) -> None:
     assert len(found) > 1
     assert {(one["RootDeviceName"], one["BlockDeviceMappings"][0]["Ebs"]["VolumeType"], one["Architecture"]) for one in found} == {
         ("/dev/xvda", "gp3", "x86_64")}
+    account = Account(aws)
+    made = account.ec2.create_image(InstanceId=account.launch()[0]["InstanceId"], Name="made")["ImageId"]
+    (one,) = account.ec2.describe_images(ImageIds=[made])["Images"]
+    assert (one["RootDeviceName"], one["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"]) == ("/dev/xvda", 8)
 
 
 @behaviour

@@ -16,6 +16,6 @@ def test_view_follows_the_api() -> None:
     """The view reads moto's memory, so it is asked in a process of its own, which serves the API at the same time."""
     environment = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, str(SCRIPT)], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-    steps = ["launched", "rebooted", "stopped", "started", "credentials", "inside", "gone"]
+    steps = ["launched", "rebooted", "stopped", "imaged", "started", "credentials", "inside", "gone"]
     assert (done.returncode, done.stdout.split()) == (0, steps), done.stderr
 

@@ -171,6 +171,27 @@ def test_terminate_deletes_the_disk(lab: Lab):
     wait_for("host gone", lambda: not (lab.state / "hosts" / it).exists() and not (lab.state / "netns" / it).exists())
 
 
+def test_an_image_of_a_host_has_its_disk(lab: Lab):
+    """What was written and what was removed, also in an image of a host of the image; each host has its own name."""
+    ec2 = lab.client("ec2")
+
+    def image_of(instance_id: str, name: str, script: str) -> str:
+        lab.said(instance_id, f"sudo sh -c '{script}; sync'")
+        made = ec2.create_image(InstanceId=instance_id, Name=name)["ImageId"]
+        ec2.terminate_instances(InstanceIds=[instance_id])
+        return made
+
+    script = "echo one >/root/one; echo one >/var/lib/docker/one; rm -r /usr/bin/less /etc/skel; mkdir /etc/skel"
+    (second,) = lab.launch(image=image_of(lab.launch()[0], "one", script))
+    assert lab.said(second, "sudo ls /root /var/lib/docker; ls -A /etc/skel; test -e /usr/bin/less || echo none").split() == [
+        "/root:", "one", "/var/lib/docker:", "one", "none",
+    ]  # fmt: skip
+    (third,) = lab.launch(image=image_of(second, "two", "echo two >/root/two; rm /root/one"))
+    assert lab.said(third, "sudo ls /root; ls -A /etc/skel").split() == ["two"]
+    assert lab.said(third, "hostname") == f"ip-{lab.address(third).replace('.', '-')}" and lab.host(third)["suite"] == "bookworm"
+    ec2.terminate_instances(InstanceIds=[third])
+
+
 def test_ansible_reboots_a_host(lab: Lab, gpu: str):
     address, arguments = lab.address(gpu), " ".join(lab.ssh_base()[1:])
     command = [
