@@ -359,8 +359,8 @@ ansible_facts:
           sample: false
         target:
           description: >-
-            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), whether their hosts may
-            have NVSwitches; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all of them. Null without it.
+            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), whether hosts
+            with them may have NVSwitches; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all. Or null.
           type: dict
           sample: {in_use: true, models: [h100], architectures: [hopper], nvswitch: true, flavors: [open], first_branch: 525}
         unread:

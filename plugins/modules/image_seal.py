@@ -105,7 +105,8 @@ def main():
     problems = [] if module.check_mode else act.carry_out(steps, module.run_command)
     if problems:
         module.fail_json(
-            msg="The machine is not sealed, make no image of it: %s. Mend that, and run this again." % "; ".join(problems), problems=problems
+            msg="The machine is not sealed, make no image of it: %s. Mend that, and run this again." % "; ".join(problems),
+            problems=problems,
         )
     if steps and not module.check_mode:
         os.sync()

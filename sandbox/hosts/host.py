@@ -68,7 +68,7 @@ class HostKeeper:
     def _images(self, view: InstanceView) -> list[Path]:
         missing = [image_id for image_id in view.image_chain if not self.has_image(image_id)]
         if missing:
-            raise SandboxError(f"image {missing[0]} has no disk yet; it never gets one when its instance had no host. Launch another image.")
+            raise SandboxError(f"image {missing[0]} has no disk yet, and gets none if its instance had no host. Launch another image.")
         return [self._image(image_id) for image_id in view.image_chain]
 
     def save_image(self, image_id: str, host: Host) -> None:

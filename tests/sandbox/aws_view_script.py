@@ -25,8 +25,7 @@ def main() -> None:
     ec2, iam, ssm = aws.client("ec2"), aws.client("iam"), aws.client("ssm")
 
     def seen() -> InstanceView:
-        one = view.instances()[0]
-        return one
+        return view.instances()[0]
 
     assert view.instances() == []
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]

@@ -91,8 +91,8 @@ class Lab:
         def attempt() -> list[str] | None:
             try:
                 answer = self.client("ec2").run_instances(
-                    ImageId=image or self.image(release), InstanceType=kind, MinCount=count, MaxCount=count, KeyName="lab", SubnetId=self.subnet,
-                    IamInstanceProfile={"Name": "lab-hosts"}, TagSpecifications=specification,
+                    ImageId=image or self.image(release), InstanceType=kind, MinCount=count, MaxCount=count, KeyName="lab",
+                    SubnetId=self.subnet, IamInstanceProfile={"Name": "lab-hosts"}, TagSpecifications=specification,
                     MetadataOptions={"HttpTokens": "required", "InstanceMetadataTags": "enabled"}, **more,
                 )  # fmt: skip
             except self.client("ec2").exceptions.ClientError as error:

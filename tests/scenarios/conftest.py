@@ -42,9 +42,7 @@ def run_inside(inside) -> Callable[..., str]:
     """run_inside(*command, code=0) -> what a program in the sandbox prints, that has to end so."""
 
     def run(*command: str, code: int = 0) -> str:
-        done = subprocess.run(
-            command, env=inside, cwd=tree.CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, env=inside, cwd=tree.CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == code, f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-9000:]}{done.stderr[-3000:]}"
         return done.stdout
 

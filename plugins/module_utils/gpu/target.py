@@ -86,8 +86,8 @@ def common_flavors(words, rules):
     required = [label for label, rule in rules if rule["open"] == "required"]
     if without and required:
         return [], [
-            "%s: %s works with the proprietary kernel modules only, and %s with the open ones: no driver serves both. Build an image for each."
-            % (told(words), ", ".join(without), ", ".join(required))
+            "%s: %s works with the proprietary kernel modules only, and %s with the open ones: no driver serves both. "
+            "Build an image for each." % (told(words), ", ".join(without), ", ".join(required))
         ]
     return ["proprietary"] if without else ["open"] if required else ["open", "proprietary"], []
 
@@ -98,10 +98,11 @@ def common_branches(words, rules):
     lasts = [(rule["last"], label) for label, rule in rules if rule["last"]]
     first, last = max(firsts, default=(None, None)), min(lasts, default=(None, None))
     if first[0] and last[0] and first[0] > last[0]:
-        return None, None, [
-            "%s: %d is the last driver branch that knows %s, and %d the first that knows %s: no driver serves both. Build an image for each."
-            % (told(words), last[0], last[1], first[0], first[1])
-        ]
+        problem = (
+            "%s: %d is the last driver branch that knows %s, and %d the first that knows %s: no driver serves both. "
+            "Build an image for each." % (told(words), last[0], last[1], first[0], first[1])
+        )
+        return None, None, [problem]
     return first[0], last[0], []
 
 

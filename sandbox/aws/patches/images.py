@@ -50,7 +50,8 @@ def apply() -> None:
         made = original_create(self, instance_id, *arguments, **named)
         source = self.amis.get(made.instance.image_id)
         if source is not None:
-            made.root_device_type, made.root_device_name, made.boot_mode = source.root_device_type, source.root_device_name, source.boot_mode
+            made.root_device_type, made.root_device_name = source.root_device_type, source.root_device_name
+            made.boot_mode = source.boot_mode
             made.root_gib = getattr(source, "root_gib", 8)
         return made
 
