@@ -62,7 +62,7 @@ steps:
   type: list
   elements: dict
   sample:
-    - {what: history, path: /root/.bash_history, act: remove}
+    - {what: history, path: /home/me/.bash_history, act: remove}
     - {what: machine id, path: /etc/machine-id, act: empty}
 counts:
   description: How many steps of each kind.

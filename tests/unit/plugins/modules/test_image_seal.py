@@ -13,7 +13,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.seal import act, pla
 from ansible_collections.mlinfra.hosts.plugins.modules import image_seal as module
 
 STEPS = [
-    {"what": "history", "path": "/root/.bash_history", "act": "remove"},
+    {"what": "history", "path": "/home/me/.bash_history", "act": "remove"},
     {"what": "machine id", "path": "/etc/machine-id", "act": "empty"},
 ]
 
@@ -50,10 +50,10 @@ def test_done(capsys, monkeypatch):
 
 
 def test_what_is_left_is_told_with_the_next_step(capsys, monkeypatch):
-    monkeypatch.setattr(act, "carry_out", lambda _steps, _run: ["/root/.bash_history: Operation not permitted"])
+    monkeypatch.setattr(act, "carry_out", lambda _steps, _run: ["/home/me/.bash_history: Operation not permitted"])
     answer = run(capsys)
-    assert answer["failed"] and answer["problems"] == ["/root/.bash_history: Operation not permitted"]
-    assert "not sealed, make no image of it: /root/.bash_history: Operation not permitted. Mend that" in answer["msg"]
+    assert answer["failed"] and answer["problems"] == ["/home/me/.bash_history: Operation not permitted"]
+    assert "not sealed, make no image of it: /home/me/.bash_history: Operation not permitted. Mend that" in answer["msg"]
 
 
 def test_it_takes_root(capsys, monkeypatch):

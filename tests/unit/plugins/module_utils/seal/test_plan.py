@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.seal import act, places, plan
 
-PASSWD = """root:x:0:0:root:/root:/bin/bash
+PASSWD = """you:x:1001:1001::/srv/you:/bin/bash
 sys:x:3:3:sys:/dev:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
-admin:x:1000:1000::/home/admin:/bin/bash
+me:x:1000:1000::/home/me:/bin/bash
 broken line
 """
 WISH = {"authorized_keys": False, "cloud_init": False}
-HOMES = ["/root", "/home/admin"]
+HOMES = ["/srv/you", "/home/me"]
 MACHINE = {
     "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "/var/lib/dbus/machine-id": "fedcba98765432100123456789abcdef\n",
@@ -35,10 +35,10 @@ MACHINE = {
     "/var/log/auth.log.1": "x",
     "/var/log/apt/term.log": "x",
     "/var/log/wtmp": "",
-    "/root/.bash_history": "x",
-    "/home/admin/.bash_history": "x",
-    "/home/admin/.ssh/authorized_keys": "x",
-    "/home/admin/.bashrc": "x",
+    "/srv/you/.bash_history": "x",
+    "/home/me/.bash_history": "x",
+    "/home/me/.ssh/authorized_keys": "x",
+    "/home/me/.bashrc": "x",
     "/etc/udev/rules.d/70-persistent-net.rules": "x",
     "/var/lib/systemd/random-seed": "x",
     "/var/lib/docker/engine-id": "x",
@@ -49,7 +49,7 @@ MACHINE = {
 GONE = {
     "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ed25519_key.pub", "/var/lib/apt/lists/mirror_Packages",
     "/var/lib/apt/lists/partial/half", "/var/cache/apt/pkgcache.bin", "/var/log/journal/0123/system.journal", "/var/log/auth.log.1",
-    "/root/.bash_history", "/home/admin/.bash_history", "/etc/udev/rules.d/70-persistent-net.rules", "/var/lib/systemd/random-seed",
+    "/srv/you/.bash_history", "/home/me/.bash_history", "/etc/udev/rules.d/70-persistent-net.rules", "/var/lib/systemd/random-seed",
     "/var/lib/docker/engine-id",
 }  # fmt: skip
 EMPTIED = {"/etc/machine-id", "/var/log/auth.log", "/var/log/apt/term.log"}
@@ -75,7 +75,7 @@ def seal(root, run=no_program, **wish):
 
 
 def test_homes():
-    assert plan.homes(PASSWD) == ["/home/admin", "/root"]
+    assert plan.homes(PASSWD) == ["/home/me", "/srv/you"]
 
 
 def test_what_goes_and_what_stays(root):
@@ -105,7 +105,7 @@ def test_identity_is_last_and_the_machine_id_the_very_last(root):
 
 def test_authorized_keys_only_by_wish(root):
     seal(root, authorized_keys=True)
-    assert not (root / "home/admin/.ssh/authorized_keys").exists() and (root / "home/admin/.bashrc").exists()
+    assert not (root / "home/me/.ssh/authorized_keys").exists() and (root / "home/me/.bashrc").exists()
 
 
 def test_a_missing_machine_id_is_made_empty(root):
@@ -133,17 +133,17 @@ def test_after_a_failure_the_host_is_still_whom_it_was(root):
     _steps, problems = seal(root, lambda _command: (1, "", "no such option: --seed"), cloud_init=True, authorized_keys=True)
     assert "cloud-init clean --logs --seed ended with 1: no such option: --seed" in problems[0]
     assert any("/etc/ssh/ssh_host_ed25519_key is left as it is" in one for one in problems)
-    for kept in ("/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key", "/home/admin/.ssh/authorized_keys"):
+    for kept in ("/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key", "/home/me/.ssh/authorized_keys"):
         assert (root / kept[1:]).read_text() == MACHINE[kept]
-    assert not (root / "root/.bash_history").exists()
+    assert not (root / "srv/you/.bash_history").exists()
 
 
 def test_links_into_other_places_are_not_followed(root):
-    (root / "root/.bash_history").unlink()
-    (root / "root/.bash_history").symlink_to(root / "home/admin/.bashrc")
-    (root / "var/log/elsewhere.log").symlink_to(root / "home/admin/.bashrc")
+    (root / "srv/you/.bash_history").unlink()
+    (root / "srv/you/.bash_history").symlink_to(root / "home/me/.bashrc")
+    (root / "var/log/elsewhere.log").symlink_to(root / "home/me/.bashrc")
     seal(root)
-    assert (root / "home/admin/.bashrc").read_text() == "x" and not os.path.lexists(root / "root/.bash_history")
+    assert (root / "home/me/.bashrc").read_text() == "x" and not os.path.lexists(root / "srv/you/.bash_history")
 
 
 @given(
