@@ -1,0 +1,102 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What roles make of mlinfra_gpu_target: on the builder, and on a host from its image."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import devices, target
+from tests.unit.roles.test_nvidia_driver import GPU, WORKING
+
+NO_GPU = {"present": False, "count": 0, "models": [], "architectures": [], "nvswitch_count": 0}
+WISHED = target.understand(["a10g", "h100"], "x86_64")[0]
+BUILDER = target.applied({**GPU, **NO_GPU}, WISHED)
+PLATFORM = {"platform_names": ["Debian-12"], "distribution": "Debian", "distribution_major_version": "12", "architecture": "x86_64"}
+
+
+@pytest.fixture
+def driver(value_of):
+    """Function (variable, facts, settings) → value of role nvidia_driver."""
+
+    def value(name, facts, **settings):
+        change = {"changed": True, "load_problem": ""}
+        known = {"mlinfra_gpu": facts, "mlinfra_platform": PLATFORM}
+        return value_of("nvidia_driver", name, inventory_hostname="b1", ansible_facts=known, __nvidia_driver_change=change, **settings)
+
+    return value
+
+
+@pytest.fixture
+def runtime(value_of):
+    """Function (variable, facts, records that are there) → value of role container_runtime."""
+
+    def value(name, facts, *records, daemon_changed=False):
+        paths = [value_of("container_runtime", one) for one in ("_container_runtime_record", "_container_runtime_image_record")]
+        found = {"packages": {"nvidia-container-toolkit": {"version": "1.18.1-1"}}, "paths": {one: {"exists": False} for one in paths}}
+        for one in records:
+            found["paths"][value_of("container_runtime", one)] = {"exists": True}
+        return value_of(
+            "container_runtime", name, inventory_hostname="b1", ansible_facts={"mlinfra_gpu": facts}, __container_runtime_found=found,
+            __container_runtime_daemon={"changed": daemon_changed},
+        )  # fmt: skip
+
+    return value
+
+
+def test_builder_gets_what_all_of_them_want_and_is_refused_nothing(driver):
+    assert driver("_nvidia_driver_refusals", BUILDER, mlinfra_gpu_count=0) == []
+    assert driver("_nvidia_driver_packages", BUILDER) == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-fabricmanager"]
+
+
+@pytest.mark.parametrize("reboot", ["if_required", "always"])
+def test_builder_is_not_rebooted(driver, reboot):
+    waiting = {"driver_state": "reboot_pending"}
+    assert driver("_nvidia_driver_reboot_due", {**BUILDER, **waiting}, nvidia_driver_reboot=reboot) is False
+    assert driver("_nvidia_driver_reboot_due", {**GPU, **waiting}, nvidia_driver_reboot=reboot) is True
+
+
+def test_builder_says_what_is_not_proven(driver):
+    told = driver("_nvidia_driver_unproven", BUILDER)
+    assert "b1 has no GPU, and mlinfra_gpu_target stands in for it (a10g, h100)" in told and "NVSwitches" in told
+
+
+@pytest.mark.parametrize("facts", [GPU, {**GPU, "target": None}, target.applied(WORKING, WISHED)])
+def test_host_with_a_gpu_is_no_builder(driver, runtime, facts):
+    assert driver("_nvidia_driver_for_image", facts) is False and runtime("_container_runtime_for_image", facts) is False
+
+
+def test_fabric_manager_of_an_image_starts_where_an_nvswitch_is(driver, tmp_path):
+    """The unit's condition, as a shell carries it out on a tree of devices."""
+    content = driver("_nvidia_driver_fabric_condition_content", BUILDER)
+    command = re.search(r"ExecCondition=/bin/sh -c '(.*)'", content).group(1).replace("/sys/bus/pci/devices", str(tmp_path))
+
+    def code(*ids):
+        for number, device in enumerate(ids):
+            place = tmp_path / f"{len(ids)}-{number}"
+            place.mkdir()
+            (place / "device").write_text(f"0x{device:04x}\n")
+        return subprocess.run(["/bin/sh", "-c", command], check=False).returncode
+
+    assert code() != 0 and code(0x2237, 0x1AF2) != 0
+    for number, switch in enumerate(devices.NVSWITCHES):
+        assert code(*[0x2330] * (number + 2), switch) == 0
+
+
+def test_proof_of_an_image_holds_until_gpus_can_be_used(runtime):
+    image = "_container_runtime_image_record"
+    bare = {**GPU, **NO_GPU, "target": None}
+    usable = {**WORKING, "smi": {"gpus": [{}]}}
+    assert runtime("_container_runtime_unproven", bare) is True
+    assert runtime("_container_runtime_unproven", bare, image) is False
+    assert runtime("_container_runtime_unproven", bare, image, daemon_changed=True) is True
+    assert runtime("_container_runtime_unproven", usable, image) is True, "only the host can prove its GPUs"
+    assert runtime("_container_runtime_unproven", usable, image, "_container_runtime_record") is False
+
+
+def test_a_machine_in_use_is_not_sealed(value_of):
+    assert "Set it to true for a machine" in value_of("seal", "_seal_refusals", inventory_hostname="b1")[0]
+    assert value_of("seal", "_seal_refusals", inventory_hostname="b1", seal_confirm="true") == []
