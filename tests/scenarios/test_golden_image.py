@@ -164,6 +164,7 @@ def test_golden_image(golden, capsys):
     assert changed(said, "baked-0") == 0, said
     said = golden.play("mlinfra.hosts.configure", "--limit", "baked-1:switched-0")
     assert changed(said, "baked-1") == changed(said, "switched-0") == 0, said
+    assert changed(golden.play("mlinfra.hosts.verify", "--limit", "baked-0"), "baked-0") == 0
     with capsys.disabled():
         print(
             f"\ntime to ready, launched and reached after {launch:.0f} s: unbaked {launch + whole:.0f} s, baked {launch + rest:.0f} s "
