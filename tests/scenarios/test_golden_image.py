@@ -80,7 +80,8 @@ class Golden:
     def on(self, host: str, script: str) -> str:
         """What a script prints there, as root."""
         done = self.run("ansible", "-i", str(self.folder), host, "--become", "-m", "ansible.builtin.raw", "-a", script)
-        return "\n".join(done.replace("\r", "").splitlines()[1:])
+        # ansible's own first line, and ssh's last one
+        return "\n".join(line for line in done.replace("\r", "").splitlines()[1:] if not line.startswith("Shared connection to"))
 
     def client(self):
         return boto3.client(
