@@ -79,9 +79,8 @@ class Golden:
 
     def on(self, host: str, script: str) -> str:
         """What a script prints there, as root."""
-        done = self.run("ansible", "-i", str(self.folder), host, "--become", "-m", "ansible.builtin.raw", "-a", script)
-        # ansible's own first line, and ssh's last one
-        return "\n".join(line for line in done.replace("\r", "").splitlines()[1:] if not line.startswith("Shared connection to"))
+        done = self.run("ansible", "-i", str(self.folder), host, "--become", "-m", "ansible.builtin.shell", "-a", script)
+        return done.partition("\n")[2]
 
     def client(self):
         return boto3.client(
@@ -193,7 +192,7 @@ def reachable_without_cloud_init(golden: Golden, host: str) -> None:
     """The sandbox's stand-in for cloud-init is switched off: host keys are made by the unit that seal has left."""
     address = golden.on(host, "hostname -I").split()[0]
     before = golden.on(host, "cat /proc/sys/kernel/random/boot_id").split()[0]
-    golden.on(host, "systemctl disable mlinfra-identity mlinfra-user-data; rm /etc/ssh/ssh_host_*; sync; systemctl --no-block reboot")
+    golden.on(host, "systemctl disable mlinfra-identity mlinfra-user-data; rm /etc/ssh/ssh_host_*; sync; systemd-run --on-active=1 systemctl reboot")
     ssh = ["ssh", "-F", "none", "-i", golden.key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
     ssh += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=3", f"admin@{address}"]
     look = "cat /proc/sys/kernel/random/boot_id; systemctl show -P Result mlinfra-host-keys; systemctl is-active mlinfra-identity"
