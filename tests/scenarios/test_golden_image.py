@@ -192,7 +192,8 @@ def reachable_without_cloud_init(golden: Golden, host: str) -> None:
     """The sandbox's stand-in for cloud-init is switched off: host keys are made by the unit that seal has left."""
     address = golden.on(host, "hostname -I").split()[0]
     before = golden.on(host, "cat /proc/sys/kernel/random/boot_id").split()[0]
-    golden.on(host, "systemctl disable mlinfra-identity mlinfra-user-data; rm /etc/ssh/ssh_host_*; sync; systemd-run --on-active=1 systemctl reboot")
+    away = "systemctl disable mlinfra-identity mlinfra-user-data; rm /etc/ssh/ssh_host_*; sync"
+    golden.on(host, f"{away}; systemd-run --on-active=1 systemctl reboot")
     ssh = ["ssh", "-F", "none", "-i", golden.key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
     ssh += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=3", f"admin@{address}"]
     look = "cat /proc/sys/kernel/random/boot_id; systemctl show -P Result mlinfra-host-keys; systemctl is-active mlinfra-identity"
