@@ -50,6 +50,7 @@ def problem(old, new, old_has_data, new_has_data, abandon, stop):
 
 def nearest(path):
     """The path itself, or the folder above it that is there."""
+    path = os.path.abspath(path)
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return os.path.realpath(path)
