@@ -51,7 +51,8 @@ def on():
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.replace("\r", "")
+        lines = done.stdout.replace("\r", "").splitlines()[1:]
+        return "\n".join(line for line in lines if not line.startswith("Shared connection to "))
 
     return output
 

@@ -45,7 +45,8 @@ def choose(wish, engine, engine_version, toolkit_version):
         return {
             "mode": "cdi",
             "problem": "podman gets GPUs by CDI alone, which wants podman 4.1 and the NVIDIA Container Toolkit 1.18: %s, and "
-            "container_runtime_nvidia_mode is %s. Set that to auto, and container_runtime_nvidia_version to 1.18.1 or later." % (here, wish),
+            "container_runtime_nvidia_mode is %s. Set that to auto, and container_runtime_nvidia_version to 1.18.1 or later."
+            % (here, wish),
         }
     if wish == "cdi" and not known:
         told = "container_runtime_nvidia_mode is cdi: it wants %s, and %s. Set it to auto or runtime." % (SAID, here)

@@ -82,15 +82,15 @@ def files(engine, registries):
 
 
 def hosts_toml(one, registries):
-    """containerd's file about a registry. An insecure one is asked by https without a look at its certificate, and by http after that,
-    as Docker and podman do by themselves."""
+    """containerd's file about a registry. Images come from an insecure one by https without a look at its certificate, else by http, as
+    Docker and podman do by themselves. They go there by http: containerd pushes to the first that takes pushes, and tries no other."""
     known = {other["name"]: other for other in registries}
     name = "registry-1.docker.io" if one["name"] == HUB else one["name"]
     lines = ["server = %s" % json.dumps("%s://%s" % ("http" if one["insecure"] else "https", name))]
     for url in one["mirrors"]:
         lines += _host(url.rstrip("/"), known.get(host_of(url)), PULL)
     if one["insecure"] or one["ca"]:
-        lines += _host("https://" + name, one, PUSH)
+        lines += _host("https://" + name, one, PULL if one["insecure"] else PUSH)
     return BY + "\n".join(lines) + "\n"
 
 

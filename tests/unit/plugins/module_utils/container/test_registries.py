@@ -36,7 +36,9 @@ def test_containerd():
     assert hub["host"]["https://mirror.example.org"]["ca"] == "/etc/containerd/certs.d/mirror.example.org/ca.crt"
     unsafe = tomllib.loads(found["/etc/containerd/certs.d/registry.example.org:5000/hosts.toml"])
     assert unsafe["server"] == "http://registry.example.org:5000"
-    assert unsafe["host"]["https://registry.example.org:5000"] == {"capabilities": ["pull", "resolve", "push"], "skip_verify": True}
+    assert unsafe["host"]["https://registry.example.org:5000"] == {"capabilities": ["pull", "resolve"], "skip_verify": True}
+    signed = tomllib.loads(found["/etc/containerd/certs.d/mirror.example.org/hosts.toml"])["host"]["https://mirror.example.org"]
+    assert "push" in signed["capabilities"], "by http there would be no certificate"
     ghcr = tomllib.loads(found["/etc/containerd/certs.d/ghcr.io/hosts.toml"])["host"]["https://mirror.example.org/v2/ghcr"]
     assert ghcr["override_path"] is True and "push" not in ghcr["capabilities"]
 
