@@ -11,7 +11,8 @@ version_added: 0.4.0
 author:
   - mlinfra.hosts contributors (@mlinfra)
 description:
-  - By CDI where engine and NVIDIA Container Toolkit know it (Docker 25, containerd 1.7, podman 4.1; toolkit 1.18), by NVIDIA's runtime otherwise.
+  - By CDI where engine and NVIDIA Container Toolkit know it (Docker 25, containerd 1.7, podman 4.1; toolkit 1.18), by NVIDIA's
+    runtime otherwise.
   - podman gets them by CDI alone.
 positional: _input
 options:

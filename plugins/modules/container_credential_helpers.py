@@ -10,8 +10,8 @@ module: container_credential_helpers
 short_description: Let users' container clients log in to registries by a helper, without a password on disk
 version_added: 0.4.0
 description:
-  - Merges C(credHelpers) into C(.docker/config.json) of users' homes. Docker's client reads it, and so do podman, buildah, skopeo and nerdctl.
-    What else stands there stays.
+  - Merges C(credHelpers) into C(.docker/config.json) of users' homes. Docker's client reads it, and so do podman, buildah, skopeo and
+    nerdctl. What else stands there stays.
   - A helper asks for a password when one is needed. C(ecr-login) of Amazon's amazon-ecr-credential-helper does so with the role of the
     EC2 instance.
   - Refuses a file that is not JSON, with line and column, before anything is written.

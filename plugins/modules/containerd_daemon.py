@@ -15,8 +15,8 @@ description:
   - Refuses a file that is not TOML, and a result that C(containerd config dump) does not take, before anything is written.
   - Starts and enables the daemon, and restarts it when its settings changed. Running containers go on over a restart; one that would come
     while containers with GPUs run is refused all the same, unless O(interrupt) is set.
-  - Another C(root) is refused while the present one has images and the new one none, unless O(abandon_data) is set; also one on a file system
-    that the overlayfs snapshotter does not work on.
+  - Another C(root) is refused while the present one has images and the new one none, unless O(abandon_data) is set; also one on a file
+    system that the overlayfs snapshotter does not work on.
   - A daemon that does not come back, or whose plugin cri fails then, gets its former file again.
   - Wants Python 3.11 or later on the host, whose standard library reads TOML.
 author:

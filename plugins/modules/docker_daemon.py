@@ -18,7 +18,8 @@ description:
     A daemon that does not come back gets its former file again.
   - Before a restart, live restore is switched on in the running daemon when the settings say so, so that running containers survive it.
     A restart that would stop running containers, or that would come while containers with GPUs run, is refused, unless O(interrupt) is set.
-  - Another data root is refused while the present one has images, containers or volumes and the new one none, unless O(abandon_data) is set.
+  - Another data root is refused while the present one has images, containers or volumes and the new one none, unless
+    O(abandon_data) is set.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 seealso:

@@ -12,10 +12,10 @@ version_added: 0.4.0
 description:
   - Writes files of its own into C(containers.conf.d) and C(registries.conf.d), and removes them when they would say nothing. What others
     wrote into C(containers.conf), C(registries.conf) and these folders stays as it is.
-  - C(storage.conf) has no such folder, so the data root is edited into it. What else stands there stays, comments too, and the file as it was
-    before the first change is kept beside it, as C(storage.conf.mlinfra-original).
-  - Refuses files that are not TOML, a registry that somebody else's file describes, too, and a data root that would leave images, containers
-    and volumes behind or whose file system overlay does not work on, before anything is written.
+  - C(storage.conf) has no such folder, so the data root is edited into it. What else stands there stays, comments too, and the file as it
+    was before the first change is kept beside it, as C(storage.conf.mlinfra-original).
+  - Refuses files that are not TOML, a registry that somebody else's file describes, too, and a data root that would leave images,
+    containers and volumes behind or whose file system overlay does not work on, before anything is written.
   - When podman does not run with what was written, all of it is taken back.
   - Wants Python 3.11 or later on the host, whose standard library reads TOML.
 author:

@@ -26,7 +26,7 @@ BEFORE = {
 }
 AFTER = {
     "podman-bookworm-0": "podman rmi localhost/kept:1",
-    "podman-trixie-0": "cd /run/aside; mv mlinfra-nvidia-container /etc/apt/preferences.d/; mv *.asc /usr/share/keyrings/; rmdir /run/aside",
+    "podman-trixie-0": "cd /run/aside; mv mlinfra-* /etc/apt/preferences.d/; mv *.asc /usr/share/keyrings/; rmdir /run/aside",
 }
 MESSAGES = {
     "docker-bookworm-0": [

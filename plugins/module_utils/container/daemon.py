@@ -34,7 +34,10 @@ def make(module, file, service, action, keys, text, apply):
 
 
 def answer(module, work, place="path"):
-    """End the module with what work(module) returns, or with the reason why it cannot be done. place: the option that names what is written."""
+    """End the module with what work(module) returns, or with the reason why it cannot be done.
+
+    place: the option that names what is written.
+    """
     try:
         module.exit_json(**work(module))
     except (settings.SettingsError, ServiceError) as error:

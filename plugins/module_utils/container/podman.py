@@ -4,8 +4,8 @@
 """What podman's files shall say beside those of its user: pure functions over texts.
 
 containers.conf and registries.conf have folders for additions of others (containers.conf.d, registries.conf.d), whose files count in the
-order of their names, each setting by itself; storage.conf has none, so it is edited. Formats: containers.conf(5), containers-registries.conf(5),
-containers-storage.conf(5).
+order of their names, each setting by itself; storage.conf has none, so it is edited. Formats: containers.conf(5),
+containers-registries.conf(5), containers-storage.conf(5).
 """
 
 from __future__ import annotations
