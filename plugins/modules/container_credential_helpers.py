@@ -61,7 +61,7 @@ changed_files:
   returned: success
   type: list
   elements: str
-  sample: [/root/.docker/config.json]
+  sample: [/home/admin/.docker/config.json]
 """
 
 import json

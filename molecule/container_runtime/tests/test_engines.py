@@ -82,12 +82,11 @@ def test_data_root(host, wished):
 
 def test_nobody_needs_a_password_for_ecr(host, wished):
     helpers = {"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-login"}
-    homes = ["/root", "/home/admin"] if wished["engine"] == "docker" else ["/root"]
     with host.sudo():
-        for home in homes:
-            file = host.file(f"{home}/.docker/config.json")
-            assert json.loads(file.content_string) == {"credHelpers": helpers} and file.mode == 0o600
-            assert file.user == home.rpartition("/")[2]
+        for name in ["root", "admin"] if wished["engine"] == "docker" else ["root"]:
+            file = host.file(f"{host.user(name).home}/.docker/config.json")
+            assert json.loads(file.content_string) == {"credHelpers": helpers}
+            assert (file.user, file.mode) == (name, 0o600)
     assert host.run("docker-credential-ecr-login version").rc == 0
 
 
