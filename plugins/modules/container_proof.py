@@ -33,7 +33,7 @@ options:
   engine:
     description: The engine to prove.
     type: str
-    choices: [docker, containerd]
+    choices: [docker, containerd, podman]
     default: docker
   gpu:
     description: Whether a container must see the host's NVIDIA GPUs, too.
@@ -107,7 +107,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container import engines, proof_image
 
 ARGUMENTS = {
-    "engine": {"type": "str", "choices": ["docker", "containerd"], "default": "docker"},
+    "engine": {"type": "str", "choices": ["docker", "containerd", "podman"], "default": "docker"},
     "gpu": {"type": "bool", "default": False},
     "gpu_mode": {"type": "str", "choices": ["cdi", "runtime"], "default": "cdi"},
     "record": {"type": "path"},
@@ -224,7 +224,8 @@ def main():
         answer["changed"] = bool(path) and record(path, answer)
     except ProofError as error:
         forget(path)
-        hint = "Look at `journalctl -u %s`." % module.params["engine"]
+        engine = module.params["engine"]
+        hint = "Look at %s." % ("`podman info`" if engine == "podman" else "`journalctl -u %s`" % engine)
         module.fail_json(msg="%s runs no container as it should: %s %s" % (module.params["engine"], error, hint))
     except OSError as error:
         module.fail_json(msg="The image or the record cannot be written: %s. Is there room in %s?" % (error, tempfile.gettempdir()))

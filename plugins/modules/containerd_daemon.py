@@ -13,8 +13,11 @@ description:
   - Edits the file that is there line by line. Comments, order, unknown keys, owner and mode stay.
     The file as it was before the first change is kept beside it, as C(config.toml.mlinfra-original).
   - Refuses a file that is not TOML, and a result that C(containerd config dump) does not take, before anything is written.
-  - Starts and enables the daemon, and restarts it when its settings changed. Running containers go on over a restart.
-    A daemon that does not come back, or whose plugin cri fails then, gets its former file again.
+  - Starts and enables the daemon, and restarts it when its settings changed. Running containers go on over a restart; one that would come
+    while containers with GPUs run is refused all the same, unless O(interrupt) is set.
+  - Another C(root) is refused while the present one has images and the new one none, unless O(abandon_data) is set; also one on a file
+    system that the overlayfs snapshotter does not work on.
+  - A daemon that does not come back, or whose plugin cri fails then, gets its former file again.
   - Wants Python 3.11 or later on the host, whose standard library reads TOML.
 author:
   - mlinfra.hosts contributors (@mlinfra)
@@ -52,6 +55,14 @@ options:
     default: containerd.service
   restart:
     description: Restart the daemon even when the settings are the same, because something else that it reads has changed.
+    type: bool
+    default: false
+  interrupt:
+    description: Whether a restart may come while containers with GPUs run.
+    type: bool
+    default: false
+  abandon_data:
+    description: Whether another C(root) may leave behind what is in the present one.
     type: bool
     default: false
 """
@@ -100,7 +111,7 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, settings, toml_settings
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, data_root, dockerd, processes, settings, toml_settings
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import Service, ServiceError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import SettingsFile
 
@@ -109,7 +120,10 @@ ARGUMENTS = {
     "settings": {"type": "dict", "default": {}},
     "unit": {"type": "str", "default": "containerd.service"},
     "restart": {"type": "bool", "default": False},
+    "interrupt": {"type": "bool", "default": False},
+    "abandon_data": {"type": "bool", "default": False},
 }
+ROOT = "/var/lib/containerd"
 # The version of the file's format whose names of plugins this collection knows: that of containerd 1.3 to 1.7, which 2.0 still takes.
 FORMAT = 2
 OTHER_FORMAT = (
@@ -147,6 +161,17 @@ def cri(module):
     return rows[-1][-1] if rows else None
 
 
+def root_problem(params, before, after):
+    """Why images cannot be kept where the settings say from now on; None when they can."""
+    old, new = (tables.get("root", ROOT) for tables in (before, after))
+    if old == new:
+        return None
+    filled = [data_root.holds_data("containerd", root) for root in (old, new)]
+    return data_root.problem(old, new, *filled, params["abandon_data"], "systemctl stop containerd") or data_root.file_system_problem(
+        new, dockerd.file_system(data_root.nearest(new), data_root.mounts())
+    )
+
+
 def work(module):
     """The module's answer. Raises SettingsError and ServiceError."""
     params, path = module.params, module.params["path"]
@@ -165,9 +190,13 @@ def work(module):
     keys = settings.changed_keys(before, toml_settings.parse(path, after))
     text = after if keys else None
     act = "start" if not service.running else "restart" if keys or params["restart"] or service.stale else "none"
-    problem = refusal(module, path, after) if act != "none" and after else None
-    if problem:
-        raise settings.SettingsError(problem)
+    problems = [root_problem(params, before, toml_settings.parse(path, after))]
+    problems.append(refusal(module, path, after) if act != "none" and after else None)
+    if act == "restart" and not params["interrupt"]:
+        problems.append(processes.gpu_problem(service.unit, processes.gpu_containers(), ", ".join(keys) or "its drop-ins"))
+    problems = [problem for problem in problems if problem]
+    if problems:
+        raise settings.SettingsError("\n".join(problems))
 
     before_state = cri(module) if text is not None and service.running else None
 

@@ -17,7 +17,9 @@ description:
   - Starts and enables the daemon; reloads it when that is enough for the keys that changed, restarts it otherwise.
     A daemon that does not come back gets its former file again.
   - Before a restart, live restore is switched on in the running daemon when the settings say so, so that running containers survive it.
-    A restart that would stop running containers is refused, unless O(interrupt) is set.
+    A restart that would stop running containers, or that would come while containers with GPUs run, is refused, unless O(interrupt) is set.
+  - Another data root is refused while the present one has images, containers or volumes and the new one none, unless
+    O(abandon_data) is set.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 seealso:
@@ -55,6 +57,15 @@ options:
     type: list
     elements: dict
     default: []
+  additions:
+    description:
+      - Lists of which every entry shall be in the file's list of that name. Entries that are there stay. Not for keys that O(settings) has.
+    type: dict
+    default: {}
+  abandon_data:
+    description: Whether another data root may leave behind what is in the present one.
+    type: bool
+    default: false
   unit:
     description: The daemon's systemd service.
     type: str
@@ -64,7 +75,7 @@ options:
     type: bool
     default: false
   interrupt:
-    description: Whether a restart may stop running containers.
+    description: Whether a restart may stop running containers, and come while containers with GPUs run.
     type: bool
     default: false
 """
@@ -118,7 +129,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, dockerd, json_settings, processes, settings
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, data_root, dockerd, json_settings, processes, settings
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.data_root import mounts, nearest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import Service, ServiceError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import SettingsFile
 
@@ -126,6 +138,8 @@ ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/docker/daemon.json"},
     "settings": {"type": "dict", "default": {}},
     "defaults": {"type": "list", "elements": "dict", "default": []},
+    "additions": {"type": "dict", "default": {}},
+    "abandon_data": {"type": "bool", "default": False},
     "unit": {"type": "str", "default": "docker.service"},
     "restart": {"type": "bool", "default": False},
     "interrupt": {"type": "bool", "default": False},
@@ -175,18 +189,6 @@ def refusal(module, path, text, flags):
         shutil.rmtree(folder)
 
 
-def nearest(path):
-    """The path itself, or the folder above it that is there."""
-    while not os.path.exists(path):
-        path = os.path.dirname(path)
-    return os.path.realpath(path)
-
-
-def mounts():
-    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
 def restart(module, service, live):
     """Restart the daemon; with `live`, only once the running one keeps its containers over it."""
     if live and service.running and not information(module).get("LiveRestoreEnabled"):
@@ -205,7 +207,8 @@ def restart(module, service, live):
 def wish(params, before, in_swarm):
     """The settings to come."""
     groups = [group for group in params["defaults"] if not (in_swarm and "live-restore" in group)]
-    return settings.merged(before, settings.with_defaults(before, params["settings"], groups))
+    patch = {**settings.extended(before, params["additions"]), **params["settings"]}
+    return settings.merged(before, settings.with_defaults(before, patch, groups))
 
 
 def work(module):
@@ -221,15 +224,18 @@ def work(module):
     act = dockerd.action(keys, service.running)
     if act in ("none", "reload") and (params["restart"] or service.stale):
         act = "restart"
-    root = after.get("data-root", "/var/lib/docker")
-    problems = []
+    former, root = (one.get("data-root", "/var/lib/docker") for one in (before, after))
+    filled = [data_root.holds_data("docker", one) for one in (former, root)]
+    problems = [data_root.problem(former, root, *filled, params["abandon_data"], "systemctl stop docker.socket docker")]
     if act != "none":
         problems.append(dockerd.file_system_problem(after, nearest(root), mounts()))
         problems.append(refusal(module, path, text or file.text or "{}", flags_of(service)))
     live = bool(after.get("live-restore"))
     containers = processes.shims("moby") if act == "restart" else 0
     if not params["interrupt"]:
-        problems.append(dockerd.interruption(keys, containers, live, service.unit))
+        stopped = dockerd.interruption(keys, containers, live, service.unit)
+        with_gpus = processes.gpu_containers("moby") if containers and not stopped else 0
+        problems += [stopped, processes.gpu_problem(service.unit, with_gpus, ", ".join(keys) or "its drop-ins")]
     problems = [problem for problem in problems if problem]
     if problems:
         raise settings.SettingsError("\n".join(problems))

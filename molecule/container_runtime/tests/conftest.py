@@ -42,14 +42,29 @@ def refusals():
     return messages
 
 
-@pytest.fixture
-def on_mirror():
-    """on_mirror(script) -> stdout of a shell script that must succeed on the scenario's mirror, as root."""
+@pytest.fixture(scope="session")
+def on():
+    """on(host, script) -> stdout of a shell script that must succeed there, as root."""
 
-    def output(script):
-        command = ["ansible", "-i", SCENARIO / "inventory", "mirror-0", "--become", "-m", "ansible.builtin.raw", "-a", script]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    def output(name, script):
+        command = ["ansible", "-i", SCENARIO / "inventory", name, "--become", "-m", "ansible.builtin.raw", "-a", script]
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.replace("\r", "")
+        lines = done.stdout.replace("\r", "").splitlines()[1:]
+        return "\n".join(line for line in lines if not line.startswith("Shared connection to "))
 
     return output
+
+
+@pytest.fixture(scope="session")
+def registry(on):
+    """HOST:PORT of the registry on the scenario's mirror."""
+    address = on("mirror-0", "hostname -I").split()
+    return [word for word in address if word.startswith("10.")][0] + ":5000"
+
+
+@pytest.fixture
+def on_mirror(on):
+    """The same on the scenario's mirror."""
+    return lambda script: on("mirror-0", script)

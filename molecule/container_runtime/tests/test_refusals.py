@@ -15,22 +15,42 @@ WISHES = {
     "docker-trixie-0": {"container_runtime_daemon": {"hosts": ["unix:///run/other.sock"]}, "container_runtime_nvidia": "none"},
     "containerd-bookworm-0": {"container_runtime_nvidia_mode": "cdi"},
     "containerd-trixie-0": {"container_runtime_free_mib": 99999999},
+    "podman-bookworm-0": {"container_runtime_data_root": "/var/lib/containers/other"},
+    "podman-trixie-0": {"container_runtime_nvidia_version": "1.19.0"},
+}
+# What makes two of them not work, and what takes it away again: an image in the present data root; a toolkit that somebody else holds.
+OURS = "/etc/apt/preferences.d/mlinfra-nvidia-container /usr/share/keyrings/nvidia-container-toolkit-keyring.asc"
+BEFORE = {
+    "podman-bookworm-0": "tar -cf - /etc/hostname 2>/dev/null | podman import - localhost/kept:1",
+    "podman-trixie-0": f"mkdir /run/aside; mv {OURS} /run/aside/",
+}
+AFTER = {
+    "podman-bookworm-0": "podman rmi localhost/kept:1",
+    "podman-trixie-0": "cd /run/aside; mv mlinfra-* /etc/apt/preferences.d/; mv *.asc /usr/share/keyrings/; rmdir /run/aside",
 }
 MESSAGES = {
     "docker-bookworm-0": [
         r"/etc/docker/daemon\.json would not be taken by dockerd: the following directives .* option: nonsense\. Nothing"
     ],
     "docker-trixie-0": [r"specified both as a flag and in the configuration file: hosts", r"drop-in of docker\.service"],
-    "containerd-bookworm-0": [r"mode is cdi: it wants Docker 25 or containerd 1\.7.*has containerd 1\.6\.20 and toolkit 1\.18\.1\. Set it"],
-    "containerd-trixie-0": [r"/var/lib/containerd.*99999999 MiB", r"container_runtime_data_root"],
+    "containerd-bookworm-0": [r"mode is cdi: it wants Docker 25, containerd 1\.7.*has containerd 1\.6\.20 and toolkit 1\.18\.1\. Set it"],
+    "podman-bookworm-0": [r"data root is /var/lib/containers/podman-bookworm, and /var/lib/containers/other", r"rsync -aHAXS"],
+    "podman-trixie-0": [r"holds the NVIDIA Container Toolkit at 1\.18\.1-1, and version 1\.19\.0 is wished\. Release it \(apt-mark unhold"],
+    "containerd-trixie-0": [r"/var/lib/containers/containerd-trixie.*99999999 MiB", r"container_runtime_data_root"],
 }
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, refusals):
+def told(tmp_path_factory, refusals, on):
     inventory = tmp_path_factory.mktemp("refusals") / "wishes.yml"
     inventory.write_text(json.dumps({"all": {"hosts": WISHES}}))
-    return refusals("-i", inventory)
+    for name, script in BEFORE.items():
+        on(name, script)
+    try:
+        return refusals("-i", inventory)
+    finally:
+        for name, script in AFTER.items():
+            on(name, script)
 
 
 @pytest.mark.parametrize("name", sorted(WISHES))
@@ -40,7 +60,7 @@ def test_refused_with_the_reason_and_the_next_step(told, name):
 
 def test_daemons_run_as_before(told, host):
     engine = host.ansible.get_variables()["mlinfra_pool"].split("-")[0]
-    assert host.service(engine).is_running
+    assert engine == "podman" or host.service(engine).is_running
     if engine == "docker":
         with host.sudo():
             settings = json.loads(host.file("/etc/docker/daemon.json").content_string)

@@ -33,13 +33,16 @@ def make(module, file, service, action, keys, text, apply):
     }
 
 
-def answer(module, work):
-    """End the module with what work(module) returns, or with the reason why it cannot be done."""
+def answer(module, work, place="path"):
+    """End the module with what work(module) returns, or with the reason why it cannot be done.
+
+    place: the option that names what is written.
+    """
     try:
         module.exit_json(**work(module))
     except (settings.SettingsError, ServiceError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(
-            msg="%s cannot be read or written: %s. Is there room, and is the task run with become: true?" % (module.params["path"], error)
+            msg="%s cannot be read or written: %s. Is there room, and is the task run with become: true?" % (module.params[place], error)
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""Command lines of the two engines for one short container: load, run, remove. Nothing here runs them."""
+"""Command lines of the engines for one short container: load, run, remove. Nothing here runs them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ SMI = ["nvidia-smi", "-L"]
 class Docker:
     """image: repository:tag; name: of the container."""
 
+    program = "docker"
     version = ["docker", "version", "--format", "{{.Server.Version}}"]
 
     def __init__(self, image, name):
         self.image, self.name = image, name
 
     def load(self, path):
-        return ["docker", "load", "--quiet", "--input", path]
+        return [self.program, "load", "--quiet", "--input", path]
 
     def run(self):
         return [*self._run(), "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", self.image]
@@ -30,10 +31,20 @@ class Docker:
         return [*self._run(), *device, self.image, *SMI]
 
     def _run(self):
-        return ["docker", "run", "--rm", "--pull", "never", "--name", self.name, "--network", "none"]
+        return [self.program, "run", "--rm", "--pull", "never", "--name", self.name, "--network", "none"]
 
     def clean(self):
-        return [["docker", "rm", "--force", self.name], ["docker", "rmi", "--force", self.image]]
+        return [[self.program, "rm", "--force", self.name], [self.program, "rmi", "--force", self.image]]
+
+
+class Podman(Docker):
+    """Docker's words, but for GPUs, which come by CDI alone. No daemon has a version, or a journal."""
+
+    program = "podman"
+    version = ["podman", "version", "--format", "{{.Client.Version}}"]
+
+    def run_gpu(self, mode):
+        return super().run_gpu("cdi")
 
 
 class Containerd:
@@ -71,12 +82,12 @@ class Containerd:
         ]
 
 
-ENGINES = {"docker": Docker, "containerd": Containerd}
+ENGINES = {"docker": Docker, "containerd": Containerd, "podman": Podman}
 
 
 def version_of(engine, output):
     """The daemon's version in what its `version` command printed; "" when it is not there."""
-    if engine == "docker":
+    if engine != "containerd":
         return output.strip()
     server = output.partition("Server:")[2]
     match = re.search(r"Version:\s*(\S+)", server)

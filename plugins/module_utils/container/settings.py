@@ -41,6 +41,18 @@ def with_defaults(settings, patch, groups):
     return {**chosen, **patch}
 
 
+def extended(settings, additions):
+    """A patch that puts the entries of lists behind those which the settings have by the same names; {} when they have all."""
+    patch = {}
+    for name, entries in additions.items():
+        there = settings.get(name)
+        there = there if isinstance(there, list) else []
+        lacking = [entry for entry in entries if entry not in there]
+        if lacking:
+            patch[name] = there + lacking
+    return patch
+
+
 def changed_keys(before, after):
     """Top-level keys that differ, sorted."""
     return sorted(name for name in set(before) | set(after) if before.get(name) != after.get(name) or (name in before) != (name in after))

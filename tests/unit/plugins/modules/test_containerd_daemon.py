@@ -77,3 +77,19 @@ def test_a_plugin_that_fails_gets_the_former_file_back(run, tmp_path):
     answer = run(settings={"plugins": {"io.containerd.grpc.v1.cri": {"containerd": {"default_runtime_name": "orphan"}}}})
     assert answer["failed"] and "plugin cri does not" in answer["msg"] and "no such runtime" in answer["msg"]
     assert (tmp_path / "c.toml").read_text() == before
+
+
+def test_containers_with_gpus_hold_a_restart_off(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.processes, "gpu_containers", lambda: 1)
+    answer = run(settings={"debug": {"level": "warn"}})
+    assert answer["failed"] and "must be restarted for debug, version, and 1 running container has GPUs" in answer["msg"]
+    assert not (tmp_path / "c.toml").exists() and not (tmp_path / "told").exists()
+    assert run(settings={"debug": {"level": "warn"}}, interrupt=True)["action"] == "restart"
+
+
+def test_data_is_not_left_behind(run, tmp_path):
+    (tmp_path / "old" / "io.containerd.content.v1.content" / "blobs" / "sha256" / "abc").mkdir(parents=True)
+    (tmp_path / "c.toml").write_text(f'version = 2\nroot = "{tmp_path}/old"\n')
+    answer = run(settings={"root": f"{tmp_path}/new"})
+    assert answer["failed"] and "would no longer be seen" in answer["msg"] and not (tmp_path / "told").exists()
+    assert run(settings={"root": f"{tmp_path}/new"}, abandon_data=True)["changed"]

@@ -167,3 +167,31 @@ def test_data_root_where_overlay_does_not_work(run):
 def test_no_password_in_the_diff(run):
     answer = run(settings={"proxies": {"http-proxy": "http://me:s3cret@proxy:3128"}})
     assert answer["changed"] and "s3cret" not in json.dumps(answer["diff"])
+
+
+def test_entries_are_added_to_what_the_user_lists(run, host):
+    write(host, '{"insecure-registries": ["theirs:5000"]}')
+    wish = {"additions": {"insecure-registries": ["ours:5000", "theirs:5000"]}}
+    assert run(**wish)["action"] == "reload"
+    assert read(host) == {"insecure-registries": ["theirs:5000", "ours:5000"]}
+    assert not run(**wish)["changed"]
+
+
+def test_containers_with_gpus_hold_a_restart_off(run, host, monkeypatch):
+    (host / "containers").touch()
+    monkeypatch.setattr(module.processes, "gpu_containers", lambda namespace: 2)
+    live = {"defaults": [{"live-restore": True}]}
+    answer = run(settings={"ipv6": True}, **live)
+    assert answer["failed"] and "must be restarted for ipv6, live-restore, and 2 running containers have GPUs" in answer["msg"]
+    assert not told(host) and not (host / "etc" / "daemon.json").exists()
+    assert run(settings={"labels": ["a=b"]})["action"] == "reload", "which no container notices"
+    assert run(settings={"ipv6": True}, interrupt=True, **live)["action"] == "restart"
+
+
+def test_data_is_not_left_behind(run, host, tmp_path):
+    (tmp_path / "old" / "containers" / "abc").mkdir(parents=True)
+    write(host, json.dumps({"data-root": str(tmp_path / "old")}))
+    answer = run(settings={"data-root": str(tmp_path / "new")})
+    assert answer["failed"] and "would no longer be seen" in answer["msg"] and "systemctl stop docker.socket docker" in answer["msg"]
+    assert read(host) == {"data-root": str(tmp_path / "old")} and not told(host)
+    assert run(settings={"data-root": str(tmp_path / "new")}, abandon_data=True)["changed"]

@@ -89,3 +89,32 @@ def test_running_containers_are_counted(tmp_path):
         (tmp_path / pid / "cmdline").write_bytes(line)
     (tmp_path / "10").mkdir()
     assert processes.shims("moby", str(tmp_path)) == 1
+
+
+def process(proc, pid, parent, line, mounts=()):
+    (proc / pid).mkdir()
+    (proc / pid / "cmdline").write_bytes(line)
+    (proc / pid / "stat").write_text(f"{pid} (a ) b) S {parent} 1 1\n")
+    (proc / pid / "mountinfo").write_text("".join(f"9 8 0:1 / {point} rw - tmpfs tmpfs rw\n" for point in mounts))
+
+
+def test_containers_with_gpus_are_counted(tmp_path):
+    shim = b"/usr/bin/containerd-shim-runc-v2\0-namespace\0%s\0-id\0abc\0"
+    process(tmp_path, "2", 1, shim % b"moby")
+    process(tmp_path, "3", 1, shim % b"k8s.io")
+    process(tmp_path, "20", 2, b"train\0", ["/usr/lib/x86_64-linux-gnu/libcuda.so.580.95.05"])
+    process(tmp_path, "21", 20, b"worker\0", ["/usr/bin/nvidia-smi"])
+    process(tmp_path, "22", 2, b"web\0", ["/etc/hosts"])
+    process(tmp_path, "30", 3, b"infer\0", ["/dev/nvidia0"])
+    process(tmp_path, "40", 1, b"nvidia-persistenced\0", ["/dev/nvidia0"])
+    assert processes.gpu_containers("moby", str(tmp_path)) == 1, "a container's first process counts for all of it"
+    assert processes.gpu_containers(None, str(tmp_path)) == 2
+    told = processes.gpu_problem("docker.service", 1, "data-root")
+    assert "must be restarted for data-root, and 1 running container has GPUs" in told and "container_runtime_interrupt" in told
+    assert processes.gpu_problem("docker.service", 0, "x") is None
+
+
+def test_podman_is_asked_as_docker_is():
+    engine = engines.Podman("i:1", "n")
+    assert {command[0] for command in [engine.load("x"), engine.run(), engine.version, *engine.clean()]} == {"podman"}
+    assert "nvidia.com/gpu=all" in engine.run_gpu("runtime"), "it knows no other way"
