@@ -88,6 +88,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+wanted:
+  description: Whether something had to be changed; the same as C(changed), for tasks that say themselves what counts as a change.
+  returned: success
+  type: bool
 disks:
   description: The disks that make up the file system; empty where there are none, and then nothing was done.
   returned: success
@@ -221,6 +225,7 @@ def run(module):
         enable(files)
     return {
         "changed": changed,
+        "wanted": changed,
         "disks": [
             {"path": disk["path"], "serial": disk["serial"], "bytes": disk["size"], "state": plan.state(disk)} for disk in seen["disks"]
         ],

@@ -15,6 +15,13 @@ import testinfra
 SCENARIO = Path(__file__).resolve().parents[1]
 INVENTORY = SCENARIO / "inventory"
 HOST = "trixie-0"
+# The master boot record of a disk with one Linux partition: the hosts have no program that writes one.
+PARTITION_TABLE = """
+import struct
+with open("/srv/disks/second", "r+b") as disk:
+    disk.seek(446)
+    disk.write(struct.pack("<B3sB3sII", 0, b"", 0x83, b"", 2048, 4096) + bytes(48) + b"\x55\xaa")
+"""
 
 
 def connect(name=HOST):
@@ -82,10 +89,11 @@ def test_a_disk_with_anything_on_it_is_refused_and_kept():
 
 
 def test_a_partition_table_is_refused_and_wiped_when_it_is_named():
-    as_root("wipefs -q -a /srv/disks/second && echo 'label: gpt' | sfdisk -q /srv/disks/second")
+    as_root("wipefs -q -a /srv/disks/second")
+    as_root("python3 -c %s", PARTITION_TABLE)
     wish = {"instance_store_devices": ["/srv/disks/second"], "instance_store_mount_point": "/mnt/new"}
     code, output, told = converge(**wish)
-    assert code == 2 and "has gpt partition table" in told, output
+    assert code == 2 and "has dos partition table" in told, output
     wish["instance_store_wipe"] = ["/srv/disks/second"]
     code, output, told = converge(**wish)
     assert code == 0 and as_root("findmnt -n -o FSTYPE /mnt/new") == "ext4", output

@@ -29,7 +29,7 @@ RAID_PROGRAM = "mdadm"
 
 def programs(wish, count):
     """Programs that the wish takes for a number of disks."""
-    return [PROGRAMS[wish["filesystem"]]] + ([RAID_PROGRAM] if count > 1 else [])
+    return ([PROGRAMS[wish["filesystem"]]] if count else []) + ([RAID_PROGRAM] if count > 1 else [])
 
 
 def label_is_ours(signature):
