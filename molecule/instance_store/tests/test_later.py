@@ -16,7 +16,7 @@ SCENARIO = Path(__file__).resolve().parents[1]
 INVENTORY = SCENARIO / "inventory"
 HOST = "trixie-0"
 # The master boot record of a disk with one Linux partition: the hosts have no program that writes one.
-PARTITION_TABLE = """
+PARTITION_TABLE = r"""
 import struct
 with open("/srv/disks/second", "r+b") as disk:
     disk.seek(446)
