@@ -144,7 +144,7 @@ ARGUMENTS = {
     "wipe": {"type": "list", "elements": "str", "default": []},
 }
 UNIT = "mlinfra-instance-store.service"
-PARTS = ["host.files", "instance_store.disks", "instance_store.plan", "instance_store.carry", "instance_store.boot"]
+PROGRAM = "instance_store.boot"
 ORDERING = {
     "unit": [
         "DefaultDependencies=no",
@@ -156,8 +156,6 @@ ORDERING = {
     "timeout": "5min",
     "install": ["WantedBy=local-fs.target"],
 }
-# No unit of a boot that is over, and none of a container, is enabled by anything but this link.
-ENABLED = os.path.join(kept_program.UNITS, "local-fs.target.wants", UNIT)
 
 
 def identity(lookup, name, option, what):
@@ -188,8 +186,8 @@ def wished(params):
 def kept_files(wish, count):
     """{path: text} of what the boot wants. What may be wiped is no part of it: a boot wipes nothing."""
     kept = {name: wish[name] for name in wish if name not in ("wipe", "boot")}
-    files = kept_program.copy(PARTS)
-    files[os.path.join(kept_program.UNITS, UNIT)] = kept_program.unit("File system on the instance store", "instance_store.boot", ORDERING)
+    files = kept_program.copy(PROGRAM)
+    files[os.path.join(kept_program.UNITS, UNIT)] = kept_program.unit("File system on the instance store", PROGRAM, ORDERING)
     files[carry.WISH] = json.dumps(dict(kept, count=count), indent=1, sort_keys=True) + "\n"
     return files
 
@@ -197,11 +195,9 @@ def kept_files(wish, count):
 def enable(files):
     """Write the files and switch the unit on. :raises carry.Broken:"""
     kept_program.write(files)
-    for argv in (["systemctl", "daemon-reload"], ["systemctl", "enable", UNIT], ["systemctl", "start", UNIT]):
-        code, out, err = boot.run(argv)
-        if code:
-            said = (err or out).strip().replace("\n", "; ")
-            raise carry.Broken("%s says %s. Look at systemctl status %s." % (" ".join(argv), said, UNIT))
+    problem = kept_program.enable(UNIT, boot.run)
+    if problem:
+        raise carry.Broken(problem)
 
 
 def run(module):
@@ -217,7 +213,7 @@ def run(module):
         raise carry.Refused("%s missing on this host. Install them first; nothing was changed." % ", ".join(seen["programs"]))
     files = kept_files(wish, len(seen["disks"])) if seen["disks"] else {}
     due = kept_program.differing(files)
-    enabled = not seen["disks"] or os.path.islink(ENABLED)
+    enabled = not seen["disks"] or kept_program.is_enabled(UNIT, "local-fs.target")
     changed = bool(decided["steps"] or due or not enabled)
     steps = [step["what"] for step in decided["steps"]] + ([] if enabled else ["enable " + UNIT])
     if changed and not module.check_mode:

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Leaves a part of this collection's own code on a host, so that a systemd unit can do at a boot what a module does in a run.
 
-The copy has the package's names, so the code is the same here and there; it holds what is listed and nothing else.
+The copy has the package's names, so the code is the same here and there; it holds what the program imports and nothing else.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 
@@ -25,14 +26,29 @@ def source(name):
     return text if isinstance(text, str) else text.decode()
 
 
-def copy(names, folder=FOLDER):
-    """{path: text} of the modules (names as in host.files) and of the empty packages above them."""
-    found = {}
-    for name in names:
+def imported(text):
+    """Names of this collection's modules that a module's text imports, as in host.files."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(BASE):
+            name = node.module[len(BASE) :]
+            is_package = hasattr(importlib.import_module(node.module), "__path__")
+            found += ["%s.%s" % (name, alias.name) for alias in node.names] if is_package else [name]
+    return found
+
+
+def copy(program, folder=FOLDER):
+    """{path: text} of a module (its name as in host.files), of what it imports, and of the empty packages above them."""
+    found, left = {}, [program]
+    while left:
+        name = left.pop()
         parts = (BASE + name).split(".")
-        for depth in range(1, len(parts)):
-            found[os.path.join(folder, *parts[:depth], "__init__.py")] = ""
-        found[os.path.join(folder, *parts) + ".py"] = source(name)
+        path = os.path.join(folder, *parts) + ".py"
+        if path in found:
+            continue
+        found[path] = source(name)
+        found.update({os.path.join(folder, *parts[:depth], "__init__.py"): "" for depth in range(1, len(parts))})
+        left += imported(found[path])
     return found
 
 
@@ -72,3 +88,18 @@ def write(files, mode=0o644):
             file.write(text)
         os.chmod(beside, mode)
         os.replace(beside, path)
+
+
+def is_enabled(name, target):
+    """Whether the target starts the unit: the link that systemctl enable makes."""
+    return os.path.islink(os.path.join(UNITS, target + ".wants", name))
+
+
+def enable(name, run, start=True):
+    """Let systemd know of a unit that was written, and start it at each boot. Returns why it does not; None when it does."""
+    for argv in (["systemctl", "daemon-reload"], ["systemctl", "enable", name], ["systemctl", "start", name]):
+        code, out, err = run(argv) if start or argv[1] != "start" else (0, "", "")
+        if code:
+            said = (err or out).strip().replace("\n", "; ")
+            return "%s says %s. Look at systemctl status %s." % (" ".join(argv), said, name)
+    return None

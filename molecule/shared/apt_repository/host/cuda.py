@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """CUDA toolkits of NVIDIA's repository: the meta packages, a compiler, a library and what registers the folder, of each release.
 
-Names and dependencies: NVIDIA, CUDA installation guide for Linux, "Meta Packages"; the alternatives as cuda-toolkit-X-Y-config-common has them.
+Names and dependencies: NVIDIA, CUDA installation guide for Linux, "Meta Packages"; alternatives as cuda-toolkit-X-Y-config-common has them.
 """
 
 from __future__ import annotations

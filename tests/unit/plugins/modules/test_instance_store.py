@@ -74,7 +74,7 @@ def test_values_that_cannot_be_are_refused_at_once(answer):
 
 def test_the_copy_runs_by_itself(tmp_path):
     """As at a boot: no Ansible, only the files that are left on the host."""
-    kept_program.write(kept_program.copy(module.PARTS, str(tmp_path)))
+    kept_program.write(kept_program.copy(module.PROGRAM, str(tmp_path)))
     command = [sys.executable, "-S", "-s", "-c", f"import {kept_program.BASE}instance_store.boot as boot; print(boot.carry.stored())"]
     done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, cwd="/", capture_output=True, text=True, check=False)
     assert done.stdout == "None\n", done.stderr
