@@ -187,7 +187,10 @@ def kept_files(wish, count):
     """{path: text} of what the boot wants. What may be wiped is no part of it: a boot wipes nothing."""
     kept = {name: wish[name] for name in wish if name not in ("wipe", "boot")}
     files = kept_program.copy(PROGRAM)
-    files[os.path.join(kept_program.UNITS, UNIT)] = kept_program.unit("File system on the instance store", PROGRAM, ORDERING)
+    # What the program is on, and what it mounts onto, may be file systems of their own.
+    mounts = "RequiresMountsFor=%s %s %s" % (kept_program.FOLDER, os.path.dirname(carry.WISH), os.path.dirname(wish["mount_point"]))
+    ordering = dict(ORDERING, unit=ORDERING["unit"] + [mounts])
+    files[os.path.join(kept_program.UNITS, UNIT)] = kept_program.unit("File system on the instance store", PROGRAM, ordering)
     files[carry.WISH] = json.dumps(dict(kept, count=count), indent=1, sort_keys=True) + "\n"
     return files
 

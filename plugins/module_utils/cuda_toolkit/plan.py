@@ -19,6 +19,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda,
 
 META = {"full": "cuda-toolkit-%d-%d", "runtime": "cuda-libraries-%d-%d"}
 OWN = re.compile(r"^(?:cuda|lib|nsight|gds|nvidia-fs)[a-z0-9+.-]*?-(\d+)-(\d+)(?:-dev|-config-common)?$")
+# Of these there is one for all releases, and a later toolkit may bring a later one. cuda-drivers is none of them.
+SHARED = re.compile(r"^(?:cuda-toolkit(?:-\d+)?-config-common|nsight-[a-z0-9.-]+)$")
 MARKS = ("cuda-toolkit-%d-%d", "cuda-libraries-%d-%d", "cuda-toolkit-%d-%d-config-common")
 LINK = "/usr/local/cuda"
 PROFILE = "/etc/profile.d/mlinfra-cuda.sh"
@@ -194,7 +196,7 @@ def foreign(actions, packages, remove):
                 "%s would be removed with this change. Nothing was changed. Remove it yourself first, or leave out what conflicts."
             )
             found[-1] = found[-1] % one["name"]
-        elif there and one["action"] == "install" and not OWN.match(one["name"]):
+        elif there and one["action"] == "install" and not (OWN.match(one["name"]) or SHARED.match(one["name"])):
             found.append(
                 "%s would move from %s to %s with this change, and it is no part of a toolkit. Nothing was changed. Install that version "
                 "first, or choose another toolkit." % (one["name"], there, one["new"])

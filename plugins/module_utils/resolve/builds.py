@@ -90,5 +90,7 @@ def judge(framework, lock, pins):
     if why is None:
         return []
     text = "python_env_framework is %s: the index has its build for CUDA %s, and %s. "
-    text += "Choose a release whose build is for an earlier CUDA, upgrade the driver, or give a mirror (mlinfra_mirrors.pypi) with another build."
+    text += (
+        "Choose a release whose build is for an earlier CUDA, upgrade the driver, or give a mirror (mlinfra_mirrors.pypi) that has another."
+    )
     return [text % (framework, cuda.text(release), why)]

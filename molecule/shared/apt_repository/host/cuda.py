@@ -37,8 +37,10 @@ def packages(release: str) -> list[Package]:
         return Package(name, version, f"NVIDIA {name}", fields={"Depends": depends}, **more)
 
     return [
+        package("cuda-toolkit-config-common"),
         package(
             f"cuda-toolkit-{end}-config-common",
+            f"cuda-toolkit-config-common (>= {version})",
             files={f"/etc/ld.so.conf.d/98{major}_cuda-{major}.{minor}.conf": f"{folder}/lib64\n"},
             scripts={"postinst": REGISTER.format(**where), "prerm": FORGET.format(**where)},
         ),

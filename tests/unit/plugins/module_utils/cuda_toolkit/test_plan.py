@@ -138,11 +138,12 @@ def test_strict_judges_the_update_that_was_chosen():
 
 
 def test_a_change_that_would_touch_anything_else_is_refused():
-    known = host({"libc6": "2.36", "tensorrt": "10"})["packages"]
+    known = host({"libc6": "2.36", "tensorrt": "10", "cuda-toolkit-config-common": "12.4.1-1"})["packages"]
     actions = [
         {"action": "install", "name": "libc6", "old": "2.36", "new": "2.41"},
         {"action": "remove", "name": "tensorrt", "old": "10", "new": None},
         {"action": "install", "name": "libcublas-12-8", "old": None, "new": "12.8.1-1"},
+        {"action": "install", "name": "cuda-toolkit-config-common", "old": "12.4.1-1", "new": "12.8.1-1"},
     ]
     told = plan.foreign(actions, known, [])
     assert len(told) == 2 and "libc6 would move from 2.36 to 2.41" in told[0] and "tensorrt would be removed" in told[1]
