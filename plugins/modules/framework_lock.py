@@ -61,7 +61,7 @@ options:
   uv_path:
     description: Environment to install uv into when there is none in C(PATH).
     type: path
-    default: ~/.cache/mlinfra/uv
+    default: ~/.local/share/mlinfra/uv
   uv_requirements:
     description: The list that pins uv itself, for that.
     type: str
@@ -123,7 +123,7 @@ ARGUMENTS = {
     "upgrade": {"type": "bool", "default": False},
     "index_url": {"type": "str", "no_log": True},
     "proxy": {"type": "str", "no_log": True},
-    "uv_path": {"type": "path", "default": "~/.cache/mlinfra/uv"},
+    "uv_path": {"type": "path", "default": "~/.local/share/mlinfra/uv"},
     "uv_requirements": {"type": "str"},
     "timeout": {"type": "int", "default": 600},
 }
