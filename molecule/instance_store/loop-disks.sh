@@ -2,8 +2,8 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # usage: loop-disks attach | detach
-# Two loop devices as /srv/disks/first and second. As instance store they come back empty when the host was stopped (/srv/disks/stopped is there)
-# and with all that is on them after a mere reboot.
+# Two loop devices as /srv/disks/first and second. As instance store they come back empty when the host was stopped (/srv/disks/stopped
+# is there) and with all that is on them after a mere reboot.
 set -eu
 mkdir -p /srv/disks
 cd /srv/disks

@@ -84,7 +84,10 @@ class Host:
     def __init__(self, run, root="/"):
         self.run = run
         self.root = root
-        self.mounts = mounts(read(os.path.join(root, "proc/self/mountinfo")))
+        lines = read(os.path.join(root, "proc/self/mountinfo"))
+        self.mounts = mounts(lines)
+        # What was mounted later covers what is below it, and is listed later.
+        self.uppermost = {point: dev for line in lines.splitlines() for dev, points in mounts(line).items() for point in points}
         self.swaps = [os.path.realpath(line.split()[0]) for line in read(os.path.join(root, "proc/swaps")).splitlines()[1:] if line]
 
     def disk(self, given):
@@ -124,5 +127,4 @@ class Host:
 
     def mounted_at(self, point):
         """major:minor of what is mounted at a path, the uppermost; None when nothing is."""
-        real = os.path.realpath(point)
-        return next((dev for dev, points in self.mounts.items() if real in points), None)
+        return self.uppermost.get(os.path.realpath(point))

@@ -62,6 +62,12 @@ def test_mounted_partitions_and_swap_count_for_their_disk(root):
     assert host(root).disk("/dev/sdz") is None
 
 
+def test_what_was_mounted_last_is_what_is_there(root):
+    with open(root + "/proc/self/mountinfo", "a") as file:
+        file.write("41 40 7:3 / /my\\040data rw - tmpfs none rw\n")
+    assert host(root).mounted_at("/my data") == "7:3" and host(root).mounted_at("/other") is None
+
+
 @pytest.mark.parametrize(
     ("code", "out", "kind"),
     [
