@@ -72,28 +72,15 @@ def plant(home: Path) -> None:
     (folder / "config").write_text(
         f"[default]\nregion = eu-west-3\nservices = theirs\n[profile prod]\nsso_session = corp\nsso_account_id = 111122223333\n"
         f"sso_role_name = admin\n[sso-session corp]\nsso_start_url = https://{ELSEWHERE}/start\nsso_region = eu-west-3\n"
-        f"[services theirs]\nec2 =\n  endpoint_url = https://{ELSEWHERE}\n",
-        encoding="utf-8",
-    )
-    os.environ.update(
-        {
-            "HOME": str(home),
-            "AWS_PROFILE": "prod",
-            "AWS_ACCESS_KEY_ID": REAL_KEY,
-            "AWS_SECRET_ACCESS_KEY": "q8Zr1vNxTn0h5mB4yWc7",
-            "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE",
-            "AWS_ENDPOINT_URL_S3": f"https://{ELSEWHERE}",
-            "AWS_ENDPOINT_URL_EC2": f"https://{ELSEWHERE}",
-            "AWS_ENDPOINT_URL": f"https://{ELSEWHERE}",
-            "AWS_REGION": "eu-west-3",
-            "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/admin",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{ELSEWHERE}/credentials",
-            "HTTP_PROXY": f"http://{ELSEWHERE}:3128",
-            "HTTPS_PROXY": f"http://{ELSEWHERE}:3128",
-            "http_proxy": f"http://{ELSEWHERE}:3128",
-            "https_proxy": f"http://{ELSEWHERE}:3128",
-        }
-    )
+        f"[services theirs]\nec2 =\n  endpoint_url = https://{ELSEWHERE}\n", encoding="utf-8")
+    os.environ.update({
+        "HOME": str(home), "AWS_PROFILE": "prod", "AWS_ACCESS_KEY_ID": REAL_KEY, "AWS_SECRET_ACCESS_KEY": "q8Zr1vNxTn0h5mB4yWc7",
+        "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE", "AWS_ENDPOINT_URL_S3": f"https://{ELSEWHERE}", "AWS_ENDPOINT_URL_EC2": f"https://{ELSEWHERE}",
+        "AWS_ENDPOINT_URL": f"https://{ELSEWHERE}", "AWS_REGION": "eu-west-3", "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/admin",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{ELSEWHERE}/credentials",
+        "HTTP_PROXY": f"http://{ELSEWHERE}:3128", "HTTPS_PROXY": f"http://{ELSEWHERE}:3128",
+        "http_proxy": f"http://{ELSEWHERE}:3128", "https_proxy": f"http://{ELSEWHERE}:3128",
+    })
 
 
 def run(environ: dict[str, str], *argv: str) -> str:

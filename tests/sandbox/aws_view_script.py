@@ -38,15 +38,8 @@ def main() -> None:
     iam.add_role_to_instance_profile(InstanceProfileName="hosts", RoleName="hosts")
     image = ssm.get_parameter(Name="/aws/service/debian/release/13/latest/amd64")["Parameter"]["Value"]
     instance = ec2.run_instances(
-        ImageId=image,
-        InstanceType="g5.xlarge",
-        MinCount=1,
-        MaxCount=1,
-        SubnetId=subnet,
-        SecurityGroupIds=[group],
-        KeyName="mine",
-        IamInstanceProfile={"Arn": profile},
-        UserData=USER_DATA,
+        ImageId=image, InstanceType="g5.xlarge", MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], KeyName="mine",
+        IamInstanceProfile={"Arn": profile}, UserData=USER_DATA,
         MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"},
         TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "mlinfra:pool", "Value": "train"}]}],
     )["Instances"][0]

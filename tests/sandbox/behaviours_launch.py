@@ -32,17 +32,12 @@ def placement_groups(aws: Emulator) -> None:
     assert account.instance(instance)["Placement"]["GroupName"] == "close"
     inside = ec2.describe_instances(Filters=[{"Name": "placement-group-name", "Values": ["close"]}])["Reservations"]
     assert [one["InstanceId"] for page in inside for one in page["Instances"]] == [instance]
-    assert {
-        what: refusal(account.launch, **request)[0]
-        for what, request in {
-            "unknown": {**near, "SubnetId": subnet, "Placement": {"GroupName": "nobody"}},
-            "another zone": {**near, "SubnetId": other},
-            "burstable": {**near, "SubnetId": subnet, "InstanceType": "t3.large"},
-        }.items()
-    } == {
-        "unknown": "InvalidPlacementGroup.Unknown",
-        "another zone": "InvalidParameterValue",
-        "burstable": "InvalidParameterCombination",
+    assert {what: refusal(account.launch, **request)[0] for what, request in {
+        "unknown": {**near, "SubnetId": subnet, "Placement": {"GroupName": "nobody"}},
+        "another zone": {**near, "SubnetId": other},
+        "burstable": {**near, "SubnetId": subnet, "InstanceType": "t3.large"},
+    }.items()} == {
+        "unknown": "InvalidPlacementGroup.Unknown", "another zone": "InvalidParameterValue", "burstable": "InvalidParameterCombination",
     }
     assert refusal(ec2.delete_placement_group, GroupName="close")[0] == "InvalidPlacementGroup.InUse"
     ec2.terminate_instances(InstanceIds=[instance])
@@ -62,10 +57,8 @@ def network_cards(aws: Emulator) -> None:
     many = [on(card, 1, DeleteOnTermination=card != 2) for card in (3, 2, 1)]
     made = account.launch(**P4D, NetworkInterfaces=[on(0, 0, "efa"), *many])[0]["InstanceId"]
     shown = account.instance(made)
-    laid = sorted(
-        (one["Attachment"]["NetworkCardIndex"], one["Attachment"]["DeviceIndex"], one["InterfaceType"])
-        for one in shown["NetworkInterfaces"]
-    )
+    laid = sorted((one["Attachment"]["NetworkCardIndex"], one["Attachment"]["DeviceIndex"], one["InterfaceType"])
+                  for one in shown["NetworkInterfaces"])
     assert laid == [(0, 0, "efa"), (1, 1, "efa-only"), (2, 1, "efa-only"), (3, 1, "efa-only")]
     assert [bool(one.get("PrivateIpAddress")) for one in shown["NetworkInterfaces"]].count(True) == 1
     assert "PublicIpAddress" not in shown, "an instance with several interfaces gets none"

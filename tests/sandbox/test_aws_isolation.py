@@ -24,11 +24,7 @@ def test_real_looking_credentials_stay_unused_and_nothing_leaves(tmp_path: Path)
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MLINFRA_"))}
     done = subprocess.run(
         ["unshare", "--net", sys.executable, str(SCRIPT), str(tmp_path)],
-        cwd=CHECKOUT,
-        env=plain | {"PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        text=True,
-        check=False,
+        cwd=CHECKOUT, env=plain | {"PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=False,
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])

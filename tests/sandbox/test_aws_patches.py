@@ -33,8 +33,7 @@ def images(aws: Emulator) -> None:
     found = aws.client("ec2").describe_images(Owners=[DEBIAN], Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])["Images"]
     assert len(found) > 1
     assert {(one["RootDeviceName"], one["BlockDeviceMappings"][0]["Ebs"]["VolumeType"], one["Architecture"]) for one in found} == {
-        ("/dev/xvda", "gp3", "x86_64")
-    }
+        ("/dev/xvda", "gp3", "x86_64")}
 
 
 @behaviour
@@ -75,25 +74,17 @@ def launch_checks(aws: Emulator) -> None:
     _vpc, subnet = account.network()
     elsewhere, _subnet = account.network("10.8.0.0/16", "10.8.1.0/24")
     group = account.ec2.create_security_group(GroupName="g", Description="g", VpcId=elsewhere)["GroupId"]
-    assert {
-        name: refusal(account.launch, **change)[0]
-        for name, change in {
-            "malformed": {"ImageId": "ami-1"},
-            "unknown": {"ImageId": "ami-0123456789abcdef0"},
-            "type": {"InstanceType": "p9.huge"},
-            "architecture": {"InstanceType": "t4g.small"},
-            "zone": {"InstanceType": "p4de.24xlarge", "Placement": {"AvailabilityZone": "us-east-1a"}},
-            "key": {"KeyName": "nobody"},
-            "network": {"SubnetId": subnet, "SecurityGroupIds": [group]},
-        }.items()
-    } == {
-        "malformed": "InvalidAMIID.Malformed",
-        "unknown": "InvalidAMIID.NotFound",
-        "type": "InvalidParameterValue",
-        "architecture": "InvalidParameterValue",
-        "zone": "Unsupported",
-        "key": "InvalidKeyPair.NotFound",
-        "network": "InvalidParameter",
+    assert {name: refusal(account.launch, **change)[0] for name, change in {
+        "malformed": {"ImageId": "ami-1"},
+        "unknown": {"ImageId": "ami-0123456789abcdef0"},
+        "type": {"InstanceType": "p9.huge"},
+        "architecture": {"InstanceType": "t4g.small"},
+        "zone": {"InstanceType": "p4de.24xlarge", "Placement": {"AvailabilityZone": "us-east-1a"}},
+        "key": {"KeyName": "nobody"},
+        "network": {"SubnetId": subnet, "SecurityGroupIds": [group]},
+    }.items()} == {
+        "malformed": "InvalidAMIID.Malformed", "unknown": "InvalidAMIID.NotFound", "type": "InvalidParameterValue",
+        "architecture": "InvalidParameterValue", "zone": "Unsupported", "key": "InvalidKeyPair.NotFound", "network": "InvalidParameter",
     }
     assert not account.ec2.describe_instances()["Reservations"]
 

@@ -34,8 +34,7 @@ def test_requests_are_counted_by_action_and_key(aws: Emulator) -> None:
     aws.client("s3").put_bucket_versioning(Bucket="counted-one", VersioningConfiguration={"Status": "Enabled"})
     aws.client("ecr").describe_repositories()
     assert aws.requests() == {
-        "total": 4,
-        "by_key": {FAKE_KEY: 4},
+        "total": 4, "by_key": {FAKE_KEY: 4},
         "by_action": {"sts:GetCallerIdentity": 1, "s3:CreateBucket": 1, "s3:PutBucketVersioning": 1, "ecr:DescribeRepositories": 1},
     }
     assert [one["call"] for one in aws.control("GET", "requests/log")][0] == "sts:GetCallerIdentity"
@@ -43,15 +42,12 @@ def test_requests_are_counted_by_action_and_key(aws: Emulator) -> None:
     assert aws.requests()["total"] == 0
 
 
-@pytest.mark.parametrize(
-    ("service", "action", "call"),
-    [
-        ("ec2", "DescribeVpcs", lambda aws: aws.client("ec2").describe_vpcs()),
-        ("iam", "ListRoles", lambda aws: aws.client("iam").list_roles()),
-        ("s3", "ListBuckets", lambda aws: aws.client("s3").list_buckets()),
-        ("ssm", "DescribeParameters", lambda aws: aws.client("ssm").describe_parameters()),
-    ],
-)
+@pytest.mark.parametrize(("service", "action", "call"), [
+    ("ec2", "DescribeVpcs", lambda aws: aws.client("ec2").describe_vpcs()),
+    ("iam", "ListRoles", lambda aws: aws.client("iam").list_roles()),
+    ("s3", "ListBuckets", lambda aws: aws.client("s3").list_buckets()),
+    ("ssm", "DescribeParameters", lambda aws: aws.client("ssm").describe_parameters()),
+])
 def test_a_fault_speaks_the_protocol_of_its_service_and_hits_once(service, action, call, aws: Emulator) -> None:
     aws.fault(service=service, action=action, code="AccessDenied", message="not today")
     with pytest.raises(ClientError) as refused:
@@ -115,18 +111,15 @@ def test_reset_forgets_all_but_the_seeds(aws: Emulator) -> None:
     assert code_of(refused) == "403"
 
 
-@pytest.mark.parametrize(
-    ("method", "what", "payload", "named"),
-    [
-        ("POST", "faults", {"service": "ec2"}, "action"),
-        ("POST", "faults", [{"service": "ec2", "action": "RunInstances", "colour": "red"}], "colour"),
-        ("PUT", "timing", {"pending": "soon"}, "pending"),
-        ("PUT", "timing", {"bedtime": 1}, "bedtime"),
-        ("PUT", "quotas", {"L-00000000": 1}, "L-DB2E81BA"),
-        ("PUT", "quotas", {"L-DB2E81BA": "many"}, "L-DB2E81BA is 'many'"),
-        ("GET", "nothing", None, "nothing"),
-    ],
-)
+@pytest.mark.parametrize(("method", "what", "payload", "named"), [
+    ("POST", "faults", {"service": "ec2"}, "action"),
+    ("POST", "faults", [{"service": "ec2", "action": "RunInstances", "colour": "red"}], "colour"),
+    ("PUT", "timing", {"pending": "soon"}, "pending"),
+    ("PUT", "timing", {"bedtime": 1}, "bedtime"),
+    ("PUT", "quotas", {"L-00000000": 1}, "L-DB2E81BA"),
+    ("PUT", "quotas", {"L-DB2E81BA": "many"}, "L-DB2E81BA is 'many'"),
+    ("GET", "nothing", None, "nothing"),
+])
 def test_control_says_what_is_wrong(method, what, payload, named, aws: Emulator) -> None:
     with pytest.raises(ValueError, match=named):
         aws.control(method, what, payload)
@@ -171,16 +164,9 @@ def test_it_answers_on_more_addresses_while_asked_to(tmp_path: Path) -> None:
         "import sys\nfrom sandbox.aws.server import Server\n"
         "server = Server()\nserver.listen('127.0.0.1')\nserver.listen('127.0.0.2')\nserver.listen('127.0.0.2')\n"
         "print(server.port, flush=True)\nsys.stdin.readline()\n"
-        "server.unlisten('127.0.0.2')\nprint('closed', flush=True)\nsys.stdin.readline()\n"
-    )
-    child = subprocess.Popen(
-        [sys.executable, str(script)],
-        cwd=CHECKOUT,
-        env={"PYTHONPATH": str(CHECKOUT)},
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+        "server.unlisten('127.0.0.2')\nprint('closed', flush=True)\nsys.stdin.readline()\n")
+    child = subprocess.Popen([sys.executable, str(script)], cwd=CHECKOUT, env={"PYTHONPATH": str(CHECKOUT)}, text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin and child.stdout
     try:
         port = int(child.stdout.readline())
@@ -210,14 +196,8 @@ def test_hosts_may_not_use_the_control_interface() -> None:
 
 def test_quarantine_drops_every_setting_of_the_user() -> None:
     theirs = {
-        "AWS_PROFILE": "prod",
-        "AWS_ENDPOINT_URL_S3": "https://s3.example.org",
-        "AWS_ACCESS_KEY_ID": "AKIA-REAL",
-        "AWS_SESSION_TOKEN": "t",
-        "HTTPS_PROXY": "http://proxy.example.org",
-        "http_proxy": "http://proxy.example.org",
-        "MOTO_ACCOUNT_ID": "1",
-        "HOME": "/home/me",
+        "AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_S3": "https://s3.example.org", "AWS_ACCESS_KEY_ID": "AKIA-REAL", "AWS_SESSION_TOKEN": "t",
+        "HTTPS_PROXY": "http://proxy.example.org", "http_proxy": "http://proxy.example.org", "MOTO_ACCOUNT_ID": "1", "HOME": "/home/me",
     }
     quarantine(theirs)
     assert "example.org" not in json.dumps(theirs)

@@ -18,3 +18,4 @@ def test_view_follows_the_api() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT)], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     steps = ["launched", "rebooted", "stopped", "started", "credentials", "inside", "gone"]
     assert (done.returncode, done.stdout.split()) == (0, steps), done.stderr
+
