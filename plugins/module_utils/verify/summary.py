@@ -20,6 +20,8 @@ HEADINGS = {
     "mlflow_server": "mlflow",
     "node_exporter": "node_exporter",
 }
+# Of roles that do nothing unless a host declares what they shall make: columns only where one does.
+OPTIONAL = {"instance_store": "disks", "cuda_toolkit": "cuda", "mig": "mig"}
 
 
 def entry(state, detail=""):
@@ -67,6 +69,11 @@ def checked(role, seen):
     return entry(PROVEN, (seen.get("details") or {}).get(role))
 
 
+def roles_of(seen):
+    """Roles that a host is told of."""
+    return list(HEADINGS) + [role for role in OPTIONAL if role in seen["there"]]
+
+
 def training(hosts, asked):
     """Entry of the training proof, with what it made. hosts: {name: seen}; asked: why it was not run, or "" when it was."""
     if asked:
@@ -105,7 +112,8 @@ def summary(hosts, asked):
     """
     silent = entry(FAILED, "does not answer any more; see what ansible said of it above")
     found = {
-        name: {role: checked(role, seen) for role in HEADINGS} if seen else dict.fromkeys(HEADINGS, silent) for name, seen in hosts.items()
+        name: {role: checked(role, seen) for role in roles_of(seen)} if seen else dict.fromkeys(HEADINGS, silent)
+        for name, seen in hosts.items()
     }
     problems = []
     for name in found:
@@ -127,19 +135,21 @@ def summary(hosts, asked):
 
 def unproven(hosts):
     """(host, role, entry) of what is there and cannot be proven here."""
-    return [(name, role, roles[role]) for name, roles in sorted(hosts.items()) for role in HEADINGS if roles[role]["state"] == NOT_PROVEN]
+    return [(name, role, state) for name, roles in sorted(hosts.items()) for role, state in roles.items() if state["state"] == NOT_PROVEN]
 
 
 def table(told):
     """Lines for people out of a summary."""
-    rows = [["host"] + list(HEADINGS.values())]
+    shown = dict(HEADINGS, **{role: word for role, word in OPTIONAL.items() if any(role in roles for roles in told["hosts"].values())})
+    absent = entry(NOT_THERE)
+    rows = [["host"] + list(shown.values())]
     rows += [
-        [name] + [roles[role].get("waits_for") or roles[role]["state"] for role in HEADINGS]
+        [name] + [roles.get(role, absent).get("waits_for") or roles.get(role, absent)["state"] for role in shown]
         for name, roles in sorted(told["hosts"].items())
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    notes = ["%s, %s: %s" % (name, HEADINGS[role], state["detail"]) for name, role, state in unproven(told["hosts"])]
+    notes = ["%s, %s: %s" % (name, shown[role], state["detail"]) for name, role, state in unproven(told["hosts"])]
     count = len(told["hosts"])
     whole = "%d host%s: " % (count, "" if count == 1 else "s")
     if told["problems"]:

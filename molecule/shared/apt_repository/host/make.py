@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import cuda as cuda_toolkit
 import deb
 import driver
 import index
@@ -29,6 +30,7 @@ KEYS = {"debian12": "3bf863cc.pub", "debian13": "8793F200.pub"}
 def cuda(key: index.Key, work: Path) -> None:
     """compute/cuda/repos/<distribution>/x86_64/, a flat repository each."""
     built = [(package, deb.write(package, work)) for version in driver.VERSIONS for package in driver.packages(version)]
+    built += [(package, deb.write(package, work)) for release in cuda_toolkit.VERSIONS for package in cuda_toolkit.packages(release)]
     for distribution, public in KEYS.items():
         folder = CUDA / distribution / "x86_64"
         folder.mkdir(parents=True)

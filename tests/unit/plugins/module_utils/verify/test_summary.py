@@ -53,6 +53,15 @@ def test_all_that_is_there_is_proven(two):
     json.dumps(told)
 
 
+def test_roles_that_few_hosts_declare_have_a_column_when_one_does(two):
+    assert "mig" not in table(summary(two, ""))[1].split()
+    two["gpu1"] = seen(["mig", "cuda_toolkit"], problems={"mig": "GPU 0 is not so."}, training=two["gpu1"]["training"])
+    told = summary(two, "")
+    assert told["problems"] == ["gpu1, mig: GPU 0 is not so."] and "mig" not in told["hosts"]["gpu2"]
+    lines = table(told)
+    assert lines[1].split()[-2:] == ["cuda", "mig"] and lines[2].endswith("failed") and lines[3].endswith("not there")
+
+
 def test_no_training_is_no_success_and_no_failure():
     told = summary({"gpu1": seen()}, "no host in group mlinfra_mlflow")
     assert told["proven"] and told["training"] == {"state": "not there", "detail": "no host in group mlinfra_mlflow"}
