@@ -58,14 +58,14 @@ class Apt:
         text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *ALLOWED, "-s", "-q", "install", *names)
         return planned(text)
 
-    def candidates(self, names):
+    def candidates(self, names, options=()):
         """{name: version that apt would take, or None}."""
-        text = self.call("apt-cache policy", ["apt-cache", "policy", *names]) if names else ""
+        text = self.call("apt-cache policy", ["apt-cache", *options, "policy", *names]) if names else ""
         return dict(dict.fromkeys(names), **parse_policy(text))
 
-    def versions(self, names):
+    def versions(self, names, options=()):
         """{name: [versions that the sources offer]} (apt-cache madison)."""
-        return parse_madison(self.call("apt-cache madison", ["apt-cache", "madison", *names]))
+        return parse_madison(self.call("apt-cache madison", ["apt-cache", *options, "madison", *names]))
 
 
 def parse_madison(text):

@@ -31,19 +31,19 @@ def job(monkeypatch):
     monkeypatch.setattr(transaction, "Transaction", Change)
     monkeypatch.setattr(install.dkms, "newest_log", lambda since: "")
     monkeypatch.setattr(Change, "undone", 0)
-    return install.Install({"repository": None, "source": "distribution"}, {}, {}, None)
+    return install.Install({"repository": None, "source": "distribution", "packages": []}, {}, {}, None)
 
 
 @pytest.mark.parametrize("error", [apt.Failed("driver", "E: no"), OSError(28, "No space left on device"), KeyError("packages")])
 def test_any_failure_is_undone(job, monkeypatch, error):
-    monkeypatch.setattr(job, "_forward", lambda change, images: failing(error))
+    monkeypatch.setattr(job, "_forward", lambda change, images, aside: failing(error))
     with pytest.raises(install.Broken, match=r"The host is as it was before \(2 packages purged\)"):
         job.carry_out()
     assert Change.undone == 1
 
 
 def test_an_initramfs_that_cannot_be_made_again_is_told(job, monkeypatch):
-    def forward(change, images):
+    def forward(change, images, aside):
         job.made_initrd = True
         raise install.Broken("no")
 

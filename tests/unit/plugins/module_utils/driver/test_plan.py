@@ -15,7 +15,7 @@ def wish(**other):
     return {
         "source": "nvidia", "repository": URL, "branch": 580, "version": "", "flavor": "open", "architectures": ["ampere"],
         "packages": ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"], "packages_absent": ["nvidia-kernel-dkms"], "kernel_modules": True,
-        "kernels": ["running"], "headers": "linux-headers-KERNEL", "hold": True, "load": False, **other,
+        "kernels": ["running"], "headers": "linux-headers-KERNEL", "hold": True, "load": False, "companions": [], "pins": None, **other,
     }  # fmt: skip
 
 
@@ -25,7 +25,8 @@ def package(version, held=False):
 
 def seen(**other):
     return {
-        "packages": {}, "files": dict.fromkeys(state.FILES), "manifest": {}, "sources": {}, "lists": True, "running": "6.1.0-56-amd64",
+        "packages": {}, "files": dict.fromkeys(state.FILES), "manifest": {}, "sources": {}, "keyrings": {},
+        "lists": True, "running": "6.1.0-56-amd64",
         "installed_kernels": ["6.1.0-56-amd64"], "header_kernels": [], "loaded": False, "nouveau": False, **other,
     }  # fmt: skip
 
