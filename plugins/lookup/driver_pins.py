@@ -11,13 +11,13 @@ version_added: 0.5.0
 author:
   - mlinfra.hosts contributors (@mlinfra)
 description:
-  - Reads pins as module M(mlinfra.hosts.gpu_resolve) returns them, from a file or as they are. It does not fail for what is wrong with them;
-    role P(mlinfra.hosts.nvidia_driver#role) refuses that together with all else.
+  - Reads pins as module M(mlinfra.hosts.gpu_resolve) returns them, from a file or as they are. It does not fail for what is wrong with
+    them; role P(mlinfra.hosts.nvidia_driver#role) refuses that together with all else.
 options:
   _terms:
     description:
-      - One value. A path to a YAML or JSON file on the controller, which may be encrypted with ansible-vault and is searched for as those of
-        lookup P(ansible.builtin.file#lookup) are; or the pins themselves.
+      - One value. A path to a YAML or JSON file on the controller, which may be encrypted with ansible-vault and is searched for as those
+        of lookup P(ansible.builtin.file#lookup) are; or the pins themselves.
     type: list
     elements: raw
     required: true

@@ -256,8 +256,8 @@ ansible_facts:
             installed:
               description: >-
                 C(version) of the user space or null; C(versions) of all its libraries; C(source), V(packages), V(files) (NVIDIA's
-                installer) or null; C(managed), whether role P(mlinfra.hosts.nvidia_driver#role) installed it; C(flavor) of the kernel modules, V(open), V(proprietary) or null; C(packages), name and version;
-                C(half_installed), names with their state.
+                installer) or null; C(managed), whether role P(mlinfra.hosts.nvidia_driver#role) installed it; C(flavor) of the kernel
+                modules, V(open), V(proprietary) or null; C(packages), name and version; C(half_installed), names with their state.
               type: dict
               sample: {version: 580.95.05, versions: [580.95.05], source: packages, managed: true, flavor: open, packages: {libcuda1: 580.95.05-1}}
             loaded:

@@ -65,7 +65,7 @@ options:
     required: true
   companions:
     description:
-      - Packages that go along and have versions of their own, as V(nvlsm). Without O(pins) the newest that the source has is installed once.
+      - Packages that go along and have versions of their own, as V(nvlsm). Without O(pins) the newest of the source is installed once.
     type: list
     elements: str
     default: []
@@ -174,8 +174,8 @@ files:
   elements: str
 sources_off:
   description:
-    - Files with a package source of somebody else for the same repository and with another key, which had to be switched off, since apt does
-      nothing at all while there are both. All else in these files stays.
+    - Files with a package source of somebody else for the same repository and with another key, which had to be switched off, since apt
+      does nothing at all while there are both. All else in these files stays.
   returned: success
   type: list
   elements: str
@@ -186,8 +186,8 @@ notices:
   elements: str
 recorded:
   description:
-    - What C(/var/lib/mlinfra/nvidia_driver/pins.json) says now, C(current), pins of the driver that is here, and C(previous), pins of the one
-      before the last change, or null. Either can be given as O(pins). In check mode of a change it is as it was.
+    - What C(/var/lib/mlinfra/nvidia_driver/pins.json) says now, C(current), pins of the driver that is here, and C(previous), pins of the
+      one before the last change, or null. Either can be given as O(pins). In check mode of a change it is as it was.
   returned: success
   type: dict
 manifest:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Takes away a driver that NVIDIA's installer (the .run file) left, and can put its files back.
 
-The installer keeps the list of its files in /var/lib/nvidia/log, as lines `NUMBER: PATH`, and undoes itself by `nvidia-uninstall --silent` (NVIDIA's
-driver README, "Installing the NVIDIA driver"). What DKMS built of it is no part of the list.
+The installer keeps the list of its files in /var/lib/nvidia/log, as lines `NUMBER: PATH` (backup.c of its published source), and undoes
+itself by `nvidia-uninstall --silent` (NVIDIA's driver README). What DKMS built of it is no part of the list.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def problem():
     if uninstaller():
         return ""
     return (
-        "The driver of this host is of no package, and %s is missing: its files cannot be told from others'. Nothing was changed. Remove it "
-        "by hand, or set nvidia_driver_existing to keep." % PROGRAMS[0]
+        "The driver of this host is of no package, and %s is missing: its files cannot be told from others'. Nothing was changed. Remove "
+        "it by hand, or set nvidia_driver_existing to keep." % PROGRAMS[0]
     )
 
 

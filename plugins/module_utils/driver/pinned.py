@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import state
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as schema
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names, tables
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as schema
 
 
 def wish_of(pins):

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a host has of a driver, as pins, and what it had before the last change: so that it can be returned to.
 
-pins.json is {schema: 1, current: pins, previous: pins or null}. Pins that were given are kept as they came; for a driver that was installed by
-branch or version, or that somebody else brought, they are made of the packages that are there.
+pins.json is {schema: 1, current: pins, previous: pins or null}. Pins that were given are kept as they came; for a driver that was installed
+by branch or version, or that somebody else brought, they are made of the packages that are there.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def holds(found, known):
 def snapshot(known, host, kernels, first_source=None):
     """Pins of the driver whose packages are installed; None where there is none that has all of them in one version.
 
-    host: see resolve.host.of; kernels: releases that it is built for; first_source: the one to look for first, where two have the same names.
+    host: see resolve.host.of; kernels: releases that it is built for; first_source: the one to look for first.
     """
     if not host["platform"]:
         return None

@@ -13,7 +13,7 @@ import tarfile
 
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, state
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, state, transaction
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 
@@ -103,7 +103,10 @@ class Stage:
         for path, text in replaced.items():
             write(os.path.join(together["parts"], os.path.basename(path)), text.encode())
         link(glob.glob("/etc/apt/sources.list.d/*"), together["parts"], but=repository.SOURCE)
-        link([path for path in glob.glob(os.path.join(state.LISTS, "*")) if os.path.isfile(path)], together["lists"])
+        # What the host has read of this repository earlier says nothing of what is in it now.
+        old = transaction.lists_of(self.url)
+        known = [path for path in glob.glob(os.path.join(state.LISTS, "*")) if not os.path.basename(path).startswith(old)]
+        link([path for path in known if os.path.isfile(path)], together["lists"])
         link(glob.glob("/etc/apt/preferences.d/*"), together["preferences"], but=repository.PREFERENCES)
         if add_source:
             link(glob.glob(os.path.join(self.folder, "parts", "*")), together["parts"])

@@ -11,7 +11,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import H
 
 
 def look(run, root="/"):
-    """{libraries: [versions], modules: [{kernel, version, flavor, path}]}. run: AnsibleModule.run_command, asked about compressed modules."""
+    """{libraries: [versions], modules: [{kernel, version, flavor, path}]}. run: AnsibleModule.run_command, for compressed modules."""
     host = Host(root)
 
     def ask(path):

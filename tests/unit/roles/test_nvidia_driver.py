@@ -183,7 +183,9 @@ def test_what_waits_for_a_reboot_is_told_with_the_reason(ask):
 
 
 def test_pins_say_all_of_the_wish(ask):
-    wish = {name: ask(f"_nvidia_driver_{name}", {}, nvidia_driver_pins=PINS) for name in ("version", "branch", "flavor", "source", "kernels")}
+    wish = {
+        name: ask(f"_nvidia_driver_{name}", {}, nvidia_driver_pins=PINS) for name in ("version", "branch", "flavor", "source", "kernels")
+    }
     assert wish == {"version": "580.95.05", "branch": 580, "flavor": "proprietary", "source": "nvidia", "kernels": ["6.1.0-99-amd64"]}
     assert ask("_nvidia_driver_packages", {"nvswitch_count": 4}, nvidia_driver_pins=PINS) == [
         "nvidia-driver-cuda", "nvidia-kernel-dkms", "nvidia-fabricmanager",
