@@ -35,6 +35,8 @@ def wish_of(params):
     if wish["pins"] is not None:
         refuse(["nvidia_driver_%s" % one for one in schema.shape_problems(wish["pins"])])
         wish.update(pinned.wish_of(wish["pins"]))
+    if wish["source"] == "nvidia" and not (wish["repository"] and wish["keyring"]):
+        refuse(["nvidia_driver_pins are of NVIDIA's repository: repository and keyring have to say where it is. Set both."])
     return wish
 
 

@@ -31,15 +31,15 @@ DAYS = {
     "nvidia-after": tuple(one for one in driver.VERSIONS if one != "580.65.06"),
 }
 MOVING = ROOT / "moving"
+KERNEL = ROOT / "kernel"
 
 
 def cuda(key: index.Key, work: Path) -> None:
     """compute/cuda/repos/<distribution>/x86_64/, a flat repository each, below nvidia/ and for each of the days."""
     built = {version: [(package, deb.write(package, work)) for package in driver.packages(version)] for version in driver.VERSIONS}
     toolkits = [(package, deb.write(package, work)) for release in cuda_toolkit.VERSIONS for package in cuda_toolkit.packages(release)]
-    kernel = [(package, deb.write(package, work)) for package in driver.kernel()]
     for tree, versions in {"nvidia": driver.VERSIONS, **DAYS}.items():
-        repositories(key, ROOT / tree / CUDA, [*kernel, *toolkits, *(pair for version in versions for pair in built[version])])
+        repositories(key, ROOT / tree / CUDA, [*toolkits, *(pair for version in versions for pair in built[version])])
 
 
 def repositories(key: index.Key, base: Path, built: list[tuple[deb.Package, Path]]) -> None:
@@ -56,6 +56,13 @@ def repositories(key: index.Key, base: Path, built: list[tuple[deb.Package, Path
         (folder / f"cuda-{distribution}.pin").write_text(driver.pin_file())
 
 
+def kernel(key: index.Key) -> None:
+    """A kernel as a distribution has it, in a flat repository of its own."""
+    KERNEL.mkdir(parents=True)
+    listed = [(package, deb.write(package, KERNEL)) for package in driver.kernel()]
+    index.write(KERNEL, listed, key, {"Origin": "Debian", "Label": "Debian", "Architecture": "amd64"})
+
+
 def container_toolkit(key: index.Key) -> None:
     """gpgkey, and stable/deb/amd64/, a flat repository."""
     folder = TOOLKIT / "stable/deb/amd64"
@@ -69,13 +76,14 @@ def container_toolkit(key: index.Key) -> None:
 
 def main() -> None:
     ROOT.mkdir(parents=True, exist_ok=True)
-    for folder in (ROOT / "nvidia", TOOLKIT, *(ROOT / tree for tree in DAYS)):
+    for folder in (ROOT / "nvidia", TOOLKIT, KERNEL, *(ROOT / tree for tree in DAYS)):
         shutil.rmtree(folder, ignore_errors=True)
     MOVING.unlink(missing_ok=True)
     MOVING.symlink_to(next(iter(DAYS)))
     with tempfile.TemporaryDirectory(dir="/srv") as name:
         work = Path(name)
         cuda(index.Key(work / "cuda-key", "cudatools <nobody@example.org>"), work)
+        kernel(index.Key(work / "kernel-key", "kernel <nobody@example.org>"))
         container_toolkit(index.Key(work / "toolkit-key", "toolkit <nobody@example.org>"))
     serve = ["systemd-run", "--quiet", "--unit=apt-repository", "--property=Restart=on-failure"]
     subprocess.run([*serve, "python3", "-m", "http.server", "--directory", str(ROOT), "8080"], check=True)
