@@ -47,7 +47,8 @@ class Hosts:
         """{host: what a shell script prints there}."""
         path = self.folder / "script.sh"
         path.write_text(f"#!/bin/sh\nset -eu\n{script}\n")
-        return on_hosts(SCENARIO, names, {"cmd": str(path)}, self.folder)
+        told = on_hosts(SCENARIO, names, {"cmd": str(path)}, self.folder)
+        return {name: text.replace("\r", "").strip() for name, text in told.items()}
 
     def snapshots(self, *names):
         return on_hosts(SCENARIO, names, {"cmd": str(SNAPSHOT)}, self.folder)
@@ -78,7 +79,9 @@ def is_driver(hosts, driver, *names):
         assert {version for version, _ in family.values()} == {f"{driver}-1"}, (name, family)
         assert {want for _, want in family.values()} == {"hold"}, (name, family)
         assert ("nvidia-fabricmanager" in family) is (name == "switched-0")
-    told = hosts.run("apt-get -qq update; apt-get -s --ignore-hold dist-upgrade | grep -c '^Inst .*nvidia' || true; dpkg --audit", *names)
+    told = hosts.run(
+        "apt-get -qq update >/dev/null 2>&1; apt-get -s --ignore-hold dist-upgrade | grep -c '^Inst .*nvidia' || true; dpkg --audit", *names
+    )
     assert set(told.values()) == {"0"}, told
 
 
@@ -89,8 +92,7 @@ def test_installed_as_pinned_with_the_kernel(hosts, host):
     for name, record in hosts.recorded(*PINNED).items():
         assert record == {"schema": 1, "current": pins(name, FIRST), "previous": None}
     told = hosts.run("modinfo -F version /lib/modules/6.1.0-98-amd64/updates/dkms/nvidia.ko; ls /boot/vmlinuz-6.1.0-98-amd64", *PINNED)
-    assert set(told.values()) == {f"{FIRST}\r\n/boot/vmlinuz-6.1.0-98-amd64".replace("\r", "")}
-    assert all(record["previous"] is None for record in hosts.recorded(*PINNED).values())
+    assert set(told.values()) == {f"{FIRST}\n/boot/vmlinuz-6.1.0-98-amd64"}
 
 
 def test_newer_branches_change_nothing(hosts):
@@ -102,7 +104,7 @@ def test_newer_branches_change_nothing(hosts):
 def test_missing_fabric_manager_is_refused_where_it_is_needed(hosts):
     before = hosts.snapshots(*PINNED)
     (told,) = failures(hosts.move(NO_FABRIC, "switched-0", code=2)).values()
-    assert "nvidia_driver_pins.packages.nvidia-fabricmanager is 590.44.01-1: no source of this host offers it any more (off" in told
+    assert "nvidia_driver_pins.packages.nvidia-fabricmanager is 590.44.01-1: no source of this host offers it any more" in told
     assert "Use a mirror that keeps it, or resolve again" in told
     assert hosts.snapshots(*PINNED) == before
 
@@ -176,7 +178,7 @@ def test_driver_of_the_image_is_left_alone(hosts):
     before = hosts.snapshots("image-0")["image-0"]
     output = hosts.converge({"image-0": {}})
     assert changes(output) == {"image-0": 0} and "from no package, as NVIDIA's installer leaves it" in output
-    assert hosts.snapshots("image-0")["image-0"] == before and "mlinfra" not in before
+    assert hosts.snapshots("image-0")["image-0"] == before
     (told,) = failures(hosts.move(FIRST, "image-0", code=2)).values()
     assert "nvidia_driver_pins are of 580.95.05, and nvidia_driver_existing is keep. Set it to take_over" in told
     (told,) = failures(hosts.converge({"image-0": {"nvidia_driver_existing": "refuse"}}, code=2)).values()

@@ -50,7 +50,8 @@ class Install:
         except Exception as error:  # whatever it was, the host must not stay half changed
             why = self._why(error)
             done, left = change.undo()
-            done, left = done + aside.back(), left + self._initramfs_back(before)
+            back, missing = aside.back()
+            done, left = done + back, left + missing + self._initramfs_back(before)
             raise Broken(message(why, done, left)) from error
         return driver
 
@@ -136,6 +137,9 @@ class Install:
         if self.wish["source"] == "nvidia":
             own = repository.source_text(self.wish["repository"]).encode()
             found[repository.SOURCE] = None if self.decided["listed"] else own
+        else:
+            # Ours of an earlier driver would keep the distribution's packages away; what pins want is written when they are installed.
+            found.update({repository.SOURCE: None, repository.PREFERENCES: None})
             found[repository.KEYRING] = self.key
             found[repository.PREFERENCES] = (self.preferences or "").encode()
         return found

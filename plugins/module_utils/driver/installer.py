@@ -72,13 +72,20 @@ class Aside:
         self.kept.append(path)
 
     def back(self):
-        """Put back what is missing. Returns what was done, in words."""
-        missing = [path for path in self.kept if not os.path.lexists(path)]
-        for path in missing:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            shutil.move(os.path.join(self.folder, path.lstrip("/")), path)
-        self.forget()
-        return ["%d files of the driver that was there put back" % len(missing)] if missing else []
+        """Put back what is missing. Returns (what was done, in words; what could not be, in words)."""
+        done, left = 0, []
+        for path in self.kept:
+            if os.path.lexists(path):
+                continue
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                shutil.move(os.path.join(self.folder, path.lstrip("/")), path)
+                done += 1
+            except OSError as error:
+                left.append("%s of the driver that was there is still in %s only (%s)" % (path, self.folder, error.strerror or error))
+        if not left:
+            self.forget()
+        return ["%d files of the driver that was there put back" % done] if done else [], left
 
     def forget(self):
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -66,6 +66,7 @@ def decide(wish, seen):
     drivers = {versions.upstream(version) for version in have.values() if version}
     besides = {name: state.installed(seen["packages"], name) for name in wish["companions"]}
     settled = len(drivers) == 1 and all(fits(wish, *pair) for pair in dict(have, **besides).items())
+    driver = next(iter(drivers)) if settled else None
     remove = [name for name in wish["packages_absent"] if (seen["packages"].get(name) or {}).get("version")]
     kernels, headers, kernel_packages = [], [], []
     if wish["kernel_modules"]:
@@ -74,17 +75,18 @@ def decide(wish, seen):
         kernel_packages = pinned.kernel_packages(wish, seen, kernels)
         headers = [one.partition("=")[0] for one in kernel_packages if not one.startswith("linux-image")]
     listed, off = other_sources(wish, seen, seen["keyrings"].get(repository.KEYRING))
+    settled = settled and not remove
     return {
         "problems": problems,
-        "settled": settled and not remove,
-        "driver": drivers.pop() if settled else None,
+        "settled": settled,
+        "driver": driver,
         "remove": remove,
         "kernels": kernels,
         "headers": headers,
         "kernel_packages": kernel_packages,
         "listed": listed,
         "off": off,
-        "files_due": files_due(wish, seen, listed, off),
+        "files_due": files_due(wish, seen, listed, off, settled),
     }
 
 
@@ -102,7 +104,7 @@ def other_sources(wish, seen, key):
     return ([judged["keep"]] if judged["keep"] else []), off
 
 
-def files_due(wish, seen, listed, off=()):
+def files_due(wish, seen, listed, off=(), settled=True):
     """Paths that are not as wished. What only the repository can tell (its key, its pins) is as an earlier run left it, or due."""
     due = []
     if wish["kernel_modules"] and seen["files"][state.NOUVEAU] != sha256(state.NOUVEAU_TEXT):
@@ -111,7 +113,9 @@ def files_due(wish, seen, listed, off=()):
         due.append(state.UMAD)
     if wish["source"] != "nvidia":
         # A distribution has its packages at one version at a time; pins keep them there.
-        return due + (preferences_due(seen) if wish["pins"] else [])
+        due += [repository.SOURCE] if seen["files"][repository.SOURCE] else []
+        unwanted = not wish["pins"] and seen["files"][repository.PREFERENCES]
+        return due + (preferences_due(seen, settled) if wish["pins"] else [repository.PREFERENCES] if unwanted else [])
     due += sorted(off)
     if listed and seen["files"][repository.SOURCE]:
         # Two sources of one repository with different keys: apt would do nothing at all any more.
@@ -121,11 +125,13 @@ def files_due(wish, seen, listed, off=()):
             due.append(repository.SOURCE)
         if not seen["files"][repository.KEYRING]:
             due.append(repository.KEYRING)
-    return due + preferences_due(seen)
+    return due + preferences_due(seen, settled)
 
 
-def preferences_due(seen):
-    """Our preferences, when they are not as an earlier run wrote them."""
+def preferences_due(seen, settled):
+    """Our preferences, when they are not as an earlier run wrote them, or keep the versions of another driver."""
+    if not settled:
+        return [repository.PREFERENCES]
     written = (seen["manifest"].get("files") or {}).get(repository.PREFERENCES)
     return [] if written and seen["files"][repository.PREFERENCES] == written else [repository.PREFERENCES]
 

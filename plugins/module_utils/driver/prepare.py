@@ -57,11 +57,12 @@ def prepare(job, folder):
         options = from_repository(job, staged)
         add = [job.pinning] if job.pinning and not decided["settled"] else []
     elif wish["pins"] and job.seen["lists"] and (decided["kernel_packages"] or not decided["settled"]):
-        choose_pinned(job, [])
+        options = stage.without_ours(folder) if wish["source"] == "distribution" else []
+        choose_pinned(job, options)
     elif wish["source"] == "distribution" and not decided["settled"] and job.seen["lists"]:
-        job.picked, told = repository.chosen(
-            job.program.versions(wish["packages"]), wish["packages"], wish["branch"], wish["version"], wish["source"]
-        )
+        options = stage.without_ours(folder)
+        there = job.program.versions(wish["packages"], options)
+        job.picked, told = repository.chosen(there, wish["packages"], wish["branch"], wish["version"], wish["source"])
         refuse(told)
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
@@ -93,7 +94,7 @@ def from_repository(job, staged):
     wish, decided = job.wish, job.decided
     # Now that the key is known, so is which sources of somebody else can stay.
     decided["listed"], decided["off"] = plan.other_sources(wish, job.seen, job.key)
-    decided["files_due"] = plan.files_due(wish, job.seen, decided["listed"], decided["off"])
+    decided["files_due"] = plan.files_due(wish, job.seen, decided["listed"], decided["off"], decided["settled"])
 
     def options(preferences):
         return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"])

@@ -123,6 +123,16 @@ class Stage:
         return flags(named) + self.no_caches()
 
 
+def without_ours(folder):
+    """apt's options for a host without the source and the preferences that an earlier run of ours wrote. folder: ours, and empty."""
+    parts = {name: os.path.join(folder, "others", name) for name in ("sources.list.d", "preferences.d")}
+    for name, path in parts.items():
+        os.makedirs(path)
+        link([one for one in glob.glob("/etc/apt/%s/*" % name) if one not in (repository.SOURCE, repository.PREFERENCES)], path)
+    named = {"Dir::Etc::SourceParts": parts["sources.list.d"], "Dir::Etc::PreferencesParts": parts["preferences.d"]}
+    return flags(named) + flags({"Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": ""})
+
+
 def flags(options):
     return [part for name, value in options.items() for part in ("-o", "%s=%s" % (name, value))]
 

@@ -20,8 +20,8 @@ MANIFEST = recorded.MANIFEST
 PINS = recorded.PINS
 # There while a change is under way: a run that was killed leaves it, and the next one knows that these packages are no other's.
 BEGUN = recorded.BEGUN
-# The files of a driver that no package brought, until the packages in its place have proven good.
-ASIDE = recorded.FOLDER + "/nvidia_driver/aside"
+# The files of a driver that no package brought, until the packages in its place have proven good. Not below what an undo sweeps.
+ASIDE = "/var/lib/mlinfra-nvidia-aside"
 NOUVEAU = "/etc/modprobe.d/mlinfra-nvidia.conf"
 NOUVEAU_TEXT = """\
 # Written by role mlinfra.hosts.nvidia_driver: nouveau cannot share a GPU with NVIDIA's driver.

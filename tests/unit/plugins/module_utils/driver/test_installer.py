@@ -42,16 +42,27 @@ def test_files_come_back(host):
     aside = installer.Aside(program, str(host / "aside"))
     aside.take("6.1.0-1-amd64")
     assert program.called == [[str(host / "bin/nvidia-uninstall"), "--silent"]] and not library.exists()
-    assert aside.back() == ["3 files of the driver that was there put back"]
+    assert aside.back() == (["3 files of the driver that was there put back"], [])
     assert library.read_text() == library.name and link.is_symlink() and link.exists()
     assert (host / "bin/nvidia-uninstall").stat().st_mode & 0o111 and not (host / "aside").exists()
+
+
+def test_what_cannot_come_back_is_kept_and_told(host):
+    library = host / "lib/libcuda.so.550.54.15"
+    aside = installer.Aside(Program(library), str(host / "aside"))
+    aside.take("6.1.0-1-amd64")
+    library.parent.rename(host / "away")
+    library.parent.write_text("no folder")
+    done, left = aside.back()
+    assert done == [] and f"{library} of the driver that was there is still in {host}/aside only (" in "".join(left)
+    assert (host / "aside" / str(library).lstrip("/")).exists()
 
 
 def test_nothing_to_take(host):
     (host / "bin/nvidia-uninstall").unlink()
     aside = installer.Aside(Program(), str(host / "aside"))
     aside.take("6.1.0-1-amd64")
-    assert aside.back() == [] and installer.problem().startswith("The driver of this host is of no package, and ")
+    assert aside.back() == ([], []) and installer.problem().startswith("The driver of this host is of no package, and ")
 
 
 def test_program_that_is_called_otherwise(host):

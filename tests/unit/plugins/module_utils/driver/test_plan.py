@@ -46,6 +46,20 @@ def test_installed_driver_of_the_branch_stays():
     assert found["settled"] and found["driver"] == "580.95.05" and found["headers"] == []
 
 
+def test_preferences_of_another_driver_are_written_anew():
+    files = dict.fromkeys(state.FILES, "x")
+    host = seen(files=files, manifest={"files": files}, packages=INSTALLED)
+    assert repository.PREFERENCES not in plan.decide(wish(), host)["files_due"]
+    assert repository.PREFERENCES in plan.decide(wish(branch=595), host)["files_due"]
+
+
+def test_distribution_wants_neither_our_source_nor_our_preferences():
+    files = dict.fromkeys(state.FILES, "x")
+    own = wish(source="distribution", branch=None, kernel_modules=False)
+    assert plan.decide(own, seen(files=files))["files_due"] == [repository.SOURCE, repository.PREFERENCES]
+    assert plan.decide(own, seen())["files_due"] == []
+
+
 @pytest.mark.parametrize("other", [{"version": "580.126.09"}, {"branch": 590}, {"packages": ["nvidia-driver-cuda", "nvidia-kernel-dkms"]}])
 def test_another_driver_is_installed(other):
     assert not plan.decide(wish(**other), seen(packages=INSTALLED))["settled"]
@@ -83,10 +97,9 @@ def test_files_as_written_are_not_due():
         state.NOUVEAU: plan.sha256(state.NOUVEAU_TEXT), repository.SOURCE: plan.sha256(repository.source_text(URL)),
         repository.KEYRING: "k", repository.PREFERENCES: "p",
     }  # fmt: skip
-    assert plan.decide(wish(), seen(files=files, manifest={"files": files}))["files_due"] == []
-    assert plan.decide(wish(), seen(files=files, manifest={"files": {repository.PREFERENCES: "q"}}))["files_due"] == [
-        repository.PREFERENCES
-    ]
+    host = {"packages": INSTALLED, "files": {**dict.fromkeys(state.FILES), **files}}
+    assert plan.decide(wish(), seen(**host, manifest={"files": files}))["files_due"] == []
+    assert plan.decide(wish(), seen(**host, manifest={"files": {repository.PREFERENCES: "q"}}))["files_due"] == [repository.PREFERENCES]
 
 
 @pytest.mark.parametrize(
