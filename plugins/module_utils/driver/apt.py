@@ -17,6 +17,7 @@ ALWAYS = ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=30", "-o", "
 ANSWERS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 # The driver's own packages are held, and move together; that no other held package would move is checked in the simulation.
 ALLOWED = ["--allow-downgrades", "--allow-change-held-packages", "--ignore-hold", "--no-install-recommends"]
+TELLING = ("E: ", "Err:", "W: Failed to fetch", "W: GPG error", "W: OpenPGP", "dpkg: error", "Error!")
 PLANNED = re.compile(r"^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \(([^ )]+))?", re.MULTILINE)
 
 
@@ -101,6 +102,6 @@ def parse_policy(text):
 def reasons(output, most=6):
     """What apt and dpkg themselves call wrong in their output; its last lines when they do not say."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("E: ", "Err:", "W: Failed to fetch", "dpkg: error", "Error!"))]
+    told = [line for line in lines if line.startswith(TELLING)]
     depends = [line for line in lines if re.search(r"(Depends|Conflicts|Breaks): .*but|but it is not (going to be )?install", line)]
     return (told + depends)[:most] or lines[-most:]

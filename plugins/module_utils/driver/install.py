@@ -137,11 +137,11 @@ class Install:
         if self.wish["source"] == "nvidia":
             own = repository.source_text(self.wish["repository"]).encode()
             found[repository.SOURCE] = None if self.decided["listed"] else own
+            found[repository.KEYRING] = self.key
+            found[repository.PREFERENCES] = (self.preferences or "").encode()
         else:
             # Ours of an earlier driver would keep the distribution's packages away; what pins want is written when they are installed.
             found.update({repository.SOURCE: None, repository.PREFERENCES: None})
-            found[repository.KEYRING] = self.key
-            found[repository.PREFERENCES] = (self.preferences or "").encode()
         return found
 
     def _refresh(self):

@@ -9,9 +9,11 @@ usage: make.py   (root; once: serve.yml guards it)
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import cuda as cuda_toolkit
@@ -56,6 +58,13 @@ def repositories(key: index.Key, base: Path, built: list[tuple[deb.Package, Path
         (folder / f"cuda-{distribution}.pin").write_text(driver.pin_file())
 
 
+def days_apart() -> None:
+    """Makes the first day's indexes old, or a client that has them is told that the second day's are not newer."""
+    for path in (ROOT / next(iter(DAYS))).rglob("*"):
+        if path.name.startswith(("Packages", "Release", "InRelease")):
+            os.utime(path, (time.time() - 86400,) * 2)
+
+
 def kernel(key: index.Key) -> None:
     """A kernel as a distribution has it, in a flat repository of its own."""
     KERNEL.mkdir(parents=True)
@@ -83,6 +92,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/srv") as name:
         work = Path(name)
         cuda(index.Key(work / "cuda-key", "cudatools <nobody@example.org>"), work)
+        days_apart()
         kernel(index.Key(work / "kernel-key", "kernel <nobody@example.org>"))
         container_toolkit(index.Key(work / "toolkit-key", "toolkit <nobody@example.org>"))
     serve = ["systemd-run", "--quiet", "--unit=apt-repository", "--property=Restart=on-failure"]

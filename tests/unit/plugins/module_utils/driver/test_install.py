@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, repository, transaction
 
 
 class Change:
@@ -53,3 +53,14 @@ def test_an_initramfs_that_cannot_be_made_again_is_told(job, monkeypatch):
         install.Broken, match=r"NOT all could be undone: the initramfs could not be made again \(update-initramfs\): E: no room"
     ):
         job.carry_out()
+
+
+@pytest.mark.parametrize(
+    ("source", "listed", "written"), [("nvidia", [], True), ("nvidia", ["/a.list"], True), ("distribution", [], False)]
+)
+def test_files_of_each_source(source, listed, written):
+    job = install.Install({"source": source, "repository": "http://x/"}, {}, {"off": {"/other.list": "off"}, "listed": listed}, None)
+    job.key, job.preferences = b"key", "pins"
+    found = job.texts()
+    assert (found.get(repository.KEYRING), found[repository.PREFERENCES]) == ((b"key", b"pins") if written else (None, None))
+    assert bool(found[repository.SOURCE]) is (written and not listed) and found["/other.list"] == b"off"
