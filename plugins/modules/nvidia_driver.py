@@ -63,6 +63,28 @@ options:
     type: list
     elements: str
     required: true
+  companions:
+    description:
+      - Packages that go along and have versions of their own, as V(nvlsm). Without O(pins) the newest of the source is installed once.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.5.0
+  pins:
+    description:
+      - Pins, as module M(mlinfra.hosts.gpu_resolve) returns them. O(packages), O(companions), kernels and headers get exactly the versions
+        that are pinned, up or down; pins that do not hold for this host, or a version that no source offers any more, are refused before
+        anything is changed.
+      - O(source), O(version), O(flavor), O(kernel_modules) and O(kernels) follow from them.
+    type: dict
+    version_added: 0.5.0
+  take_over:
+    description:
+      - Replace a driver that no earlier run of this module installed. One of NVIDIA's installer is removed by its own
+        C(nvidia-uninstall), and its files are put back when the change fails.
+    type: bool
+    default: false
+    version_added: 0.5.0
   packages_absent:
     description: Packages that must not be there beside them, as those of the other flavor.
     type: list
@@ -131,7 +153,7 @@ kernels:
   elements: str
   sample: [6.1.0-56-amd64]
 headers:
-  description: Header packages that had to be installed first.
+  description: Packages of kernels and of their headers that had to be installed first, as C(name=version) with O(pins).
   returned: success
   type: list
   elements: str
@@ -150,6 +172,24 @@ files:
   returned: success
   type: list
   elements: str
+sources_off:
+  description:
+    - Files with a package source of somebody else for the same repository and with another key, which had to be switched off, since apt
+      does nothing at all while there are both. All else in these files stays.
+  returned: success
+  type: list
+  elements: str
+notices:
+  description: What to know of the pins, as that a fabric manager in them is not for this host.
+  returned: success
+  type: list
+  elements: str
+recorded:
+  description:
+    - What C(/var/lib/mlinfra/nvidia_driver/pins.json) says now, C(current), pins of the driver that is here, and C(previous), pins of the
+      one before the last change, or null. Either can be given as O(pins). In check mode of a change it is as it was.
+  returned: success
+  type: dict
 manifest:
   description: What C(/var/lib/mlinfra/nvidia_driver.json) says now.
   returned: success
@@ -165,7 +205,23 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, install, plan, repository, stage, state, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
+    apt,
+    dkms,
+    install,
+    pinned,
+    plan,
+    prepare,
+    record,
+    stage,
+    state,
+    versions,
+)
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import platform
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host as hosts
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import reading
 
 ARGUMENTS = {
     "source": {"type": "str", "choices": ["nvidia", "distribution"], "default": "nvidia"},
@@ -178,6 +234,9 @@ ARGUMENTS = {
     "architectures": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "required": True},
     "packages_absent": {"type": "list", "elements": "str", "default": []},
+    "companions": {"type": "list", "elements": "str", "default": []},
+    "pins": {"type": "dict"},
+    "take_over": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
     "kernels": {"type": "list", "elements": "str", "default": ["running", "newest-installed"]},
     "headers": {"type": "str", "default": "linux-headers-KERNEL"},
@@ -189,82 +248,9 @@ ARGUMENTS = {
 MODULES = ("nvidia", "nvidia-uvm")
 
 
-class Refused(Exception):
-    """What is wished cannot be had, one message a problem; nothing was changed."""
-
-
-def prepare(job, folder):
-    """Choose the versions and simulate: what would be done, as apt says it. :raises Refused, stage.Unusable:"""
-    wish, decided = job.wish, job.decided
-    due = set(decided["files_due"]) - {state.NOUVEAU}
-    options, add = [], []
-    if wish["source"] == "nvidia" and (due or not decided["settled"]):
-        job.key = stage.fetch(wish["keyring"], wish["proxy"], job.program.run, wish["keyring_sha256"], folder)
-        staged = stage.Stage(job.program, wish["repository"], job.key, folder)
-        options = from_repository(job, staged)
-        add = [job.pinning] if job.pinning and not decided["settled"] else []
-    elif wish["source"] == "distribution" and not decided["settled"]:
-        if not job.seen["lists"]:
-            return None
-        job.picked, told = repository.chosen(
-            job.program.versions(wish["packages"]), wish["packages"], wish["branch"], wish["version"], wish["source"]
-        )
-        refuse(told)
-    if not (decided["headers"] or not decided["settled"]):
-        return []
-    if not job.seen["lists"]:
-        return None
-    refuse(headers_problems(job, options))
-    names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
-    names += ["%s-" % name for name in decided["remove"]]
-    try:
-        actions = job.program.simulate(names + add + decided["headers"], options)
-    except apt.Failed as error:
-        raise Refused(
-            "%s cannot be installed here: %s. Nothing was changed. Choose another nvidia_driver_version or nvidia_driver_flavor."
-            % (", ".join(names + decided["headers"]), "; ".join(apt.reasons(error.output)))
-        ) from error
-    refuse(plan.foreign_holds(job.seen["packages"], actions, job.seen["manifest"].get("held") or []))
-    return actions
-
-
-def from_repository(job, staged):
-    """Choose from NVIDIA's repository. Returns apt's options for a simulation with it."""
-    wish = job.wish
-    job.picked, told = repository.chosen(staged.available, wish["packages"], wish["branch"], wish["version"])
-    refuse(told)
-    driver = job.decided["driver"] or versions.upstream(job.picked[wish["packages"][0]])
-    job.pinning = repository.pinning(staged.available, wish["branch"], wish["version"])
-    pins = repository.one_driver(staged.available, driver)
-    pinned = job.pinning and job.pinning.endswith(wish["version"] or str(wish["branch"]))
-    job.preferences = repository.preferences_text(staged.release, {} if pinned else pins)
-    return staged.options(repository.preferences_text(staged.release, pins), add_source=not job.decided["listed"])
-
-
-def headers_problems(job, options):
-    """Messages about kernels whose headers no source has, when there are lists to know it by."""
-    wanted = job.decided["headers"]
-    if not wanted or not job.seen["lists"]:
-        return []
-    candidates = job.program.candidates(wanted)
-    return [
-        "%s has no candidate: DKMS cannot build the driver for kernel %s without its headers. Boot a kernel of this distribution, or name "
-        "the kernels to build for in nvidia_driver_kernels, or set nvidia_driver_kernel_modules to false where modules come from elsewhere."
-        % (name, kernel)
-        for name in wanted
-        for kernel in job.decided["kernels"]
-        if name == job.wish["headers"].replace("KERNEL", kernel) and not candidates[name]
-    ]
-
-
-def refuse(messages):
-    if messages:
-        raise Refused("\n".join(messages))
-
-
-def load(run):
+def load(run, companions):
     """Load the modules. Returns why it failed, empty when it did not."""
-    for name in MODULES:
+    for name in (("ib_umad",) if "nvlsm" in companions else ()) + MODULES:
         code, out, err = run(["modprobe", name])
         if code:
             return "modprobe %s: %s" % (name, (err or out).strip().replace("\n", "; "))
@@ -272,23 +258,32 @@ def load(run):
 
 
 def run(module, folder):
-    wish = dict(module.params, version=module.params["version"] or "", branch=module.params["branch"] or None)
+    wish = prepare.wish_of(module.params)
     seen = state.look()
     decided = plan.decide(wish, seen)
-    refuse(decided["problems"])
+    prepare.refuse(decided["problems"])
     program = apt.Apt(module.run_command, wish["proxy"], wish["lock_timeout"])
     job = install.Install(wish, seen, decided, program)
+    job.gpu, job.platform = reading.gpu(Host()), platform.look()
+    job.host = hosts.of(job.gpu, job.platform)
     made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
     held = plan.holds_due(wish, seen["packages"], decided["driver"])
     builds = plan.builds_due(decided, decided["driver"], made)
-    changed = bool(not decided["settled"] or decided["headers"] or decided["files_due"] or held or builds)
-    actions = prepare(job, folder) if changed else []
+    was = record.snapshot(seen["packages"], job.host, sorted(made, key=versions.kernel_key), seen["manifest"].get("source"))
+    job.was = record.before(record.parse(seen["pins"]), seen["packages"], was)
+    prepare.check_existing(job, module.run_command)
+    changed = bool(not decided["settled"] or decided["kernel_packages"] or decided["files_due"] or held or builds or seen["begun"])
+    if wish["pins"] and decided["settled"] and not decided["kernel_packages"]:
+        # All of it is installed: only what keeps the pins from being this host's can be wrong.
+        prepare.judge_pins(job, {})
+    actions = prepare.prepare(job, folder) if changed else []
     known = decided["driver"] or next((versions.upstream(one) for one in job.picked.values()), None)
     manifest = seen["manifest"]
     loads = plan.load_due(wish, seen, decided, made)
     if decided["settled"] and not changed:
         manifest = plan.manifest(wish, seen["packages"], known, job.kernels(known), seen["files"], seen["manifest"].get("brought") or [])
-        changed = manifest != seen["manifest"]
+        recorded = job.recorded(seen["packages"], known)
+        changed = manifest != seen["manifest"] or record.text(recorded) != seen["pins"]
     before = state.driver_packages(seen["packages"], decided["driver"] or seen["manifest"].get("driver") or "")
     after = dict(before, **{one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
     if actions is None:
@@ -304,17 +299,20 @@ def run(module, folder):
         after = manifest["packages"]
         loads = plan.load_due(wish, seen, decided, manifest["kernels"])
     if loads and not module.check_mode:
-        problem = load(module.run_command)
+        problem = load(module.run_command, wish["companions"])
     return {
         "changed": changed or loads,
         "wanted": changed or loads,
-        "wished": [] if decided["settled"] else ["%s=%s" % (name, job.picked[name]) if job.picked else name for name in wish["packages"]],
+        "wished": [] if decided["settled"] else [pinned.spec(name, job.picked) for name in wish["packages"] + wish["companions"]],
         "driver": known,
         "kernels": decided["kernels"],
-        "headers": decided["headers"],
+        "headers": decided["kernel_packages"],
         "install": installs(wish, actions, decided),
         "remove": sorted({one["name"] for one in actions or [] if one["action"] == "remove"} | set(decided["remove"])),
         "files": decided["files_due"],
+        "sources_off": sorted(decided["off"]),
+        "notices": job.notices,
+        "recorded": record.parse(read(state.PINS)),
         "manifest": manifest,
         "load_problem": problem,
         "diff": {"before": lines(before), "after": lines(after) + "".join("%s\n" % path for path in decided["files_due"])},
@@ -324,7 +322,7 @@ def run(module, folder):
 def installs(wish, actions, decided):
     """As in RETURN; without package lists only the names are known."""
     if actions is None:
-        return decided["headers"] + ([] if decided["settled"] else wish["packages"])
+        return decided["kernel_packages"] + ([] if decided["settled"] else wish["packages"])
     return sorted("%s=%s" % (one["name"], one["new"]) for one in actions if one["action"] == "install")
 
 
@@ -343,8 +341,11 @@ def main():
     folder = tempfile.mkdtemp(prefix="mlinfra-nvidia-")
     try:
         result = run(module, folder)
-    except (Refused, stage.Unusable, install.Broken) as error:
+    except (prepare.Refused, stage.Unusable, install.Broken) as error:
         result = {"failed": True, "msg": str(error)}
+    except apt.Failed as error:
+        told = "%s fails: %s. Nothing was changed. Repair the host's package sources, then run this again."
+        result = {"failed": True, "msg": told % (error.what, "; ".join(apt.reasons(error.output)))}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if result.get("failed"):

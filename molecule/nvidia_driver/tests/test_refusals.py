@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+from plays import failures, on_hosts, play
 
 SCENARIO = Path(__file__).resolve().parents[1]
 
@@ -68,34 +67,16 @@ MESSAGES = {
 HOSTS = sorted(next(iter(ROUNDS.values())))
 
 
-def play(*arguments):
-    """A finished ansible-playbook in this scenario's inventory."""
-    command = ["ansible-playbook", "-i", SCENARIO / "inventory", *arguments]
-    environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-
-
-def results(output, pattern):
-    """{host: result} of the lines that ``pattern`` matches, up to the JSON behind."""
-    decoder = json.JSONDecoder()
-    return {match.group(1): decoder.raw_decode(output[match.end() :])[0] for match in re.finditer(pattern, output, re.MULTILINE)}
-
-
 def refusals(*arguments):
     """{host: message} of a run of the role that no host lets through."""
-    done = play(*arguments, SCENARIO / "refuse.yml")
+    done = play(SCENARIO, *arguments, SCENARIO / "refuse.yml")
     assert done.returncode == 2, done.stdout[-3000:] + done.stderr[-3000:]
-    return {name: result["msg"] for name, result in results(done.stdout, r"^fatal: \[([\w-]+)\]: FAILED! => ").items()}
+    return failures(done.stdout)
 
 
 def snapshots(tmp_path):
     """{host: what is on it}."""
-    playbook = tmp_path / "snapshot.yml"
-    task = {"name": "Look", "ansible.builtin.script": {"cmd": str(SCENARIO / "snapshot.sh")}}
-    playbook.write_text(json.dumps([{"name": "Look", "hosts": ",".join(HOSTS), "gather_facts": False, "become": True, "tasks": [task]}]))
-    done = play("-v", playbook)
-    assert done.returncode == 0, done.stdout[-3000:]
-    return {name: result["stdout"].splitlines() for name, result in results(done.stdout, r"^changed: \[([\w-]+)\] => ").items()}
+    return {name: text.splitlines() for name, text in on_hosts(SCENARIO, HOSTS, {"cmd": str(SCENARIO / "snapshot.sh")}, tmp_path).items()}
 
 
 @pytest.fixture(scope="module", params=sorted(ROUNDS))

@@ -17,6 +17,7 @@ ALWAYS = ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=30", "-o", "
 ANSWERS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 # The driver's own packages are held, and move together; that no other held package would move is checked in the simulation.
 ALLOWED = ["--allow-downgrades", "--allow-change-held-packages", "--ignore-hold", "--no-install-recommends"]
+TELLING = ("E: ", "Err:", "W: Failed to fetch", "W: GPG error", "W: OpenPGP", "dpkg: error", "Error!")
 PLANNED = re.compile(r"^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \(([^ )]+))?", re.MULTILINE)
 
 
@@ -58,14 +59,14 @@ class Apt:
         text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *ALLOWED, "-s", "-q", "install", *names)
         return planned(text)
 
-    def candidates(self, names):
+    def candidates(self, names, options=()):
         """{name: version that apt would take, or None}."""
-        text = self.call("apt-cache policy", ["apt-cache", "policy", *names]) if names else ""
+        text = self.call("apt-cache policy", ["apt-cache", *options, "policy", *names]) if names else ""
         return dict(dict.fromkeys(names), **parse_policy(text))
 
-    def versions(self, names):
+    def versions(self, names, options=()):
         """{name: [versions that the sources offer]} (apt-cache madison)."""
-        return parse_madison(self.call("apt-cache madison", ["apt-cache", "madison", *names]))
+        return parse_madison(self.call("apt-cache madison", ["apt-cache", *options, "madison", *names]))
 
 
 def parse_madison(text):
@@ -101,6 +102,6 @@ def parse_policy(text):
 def reasons(output, most=6):
     """What apt and dpkg themselves call wrong in their output; its last lines when they do not say."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("E: ", "Err:", "W: Failed to fetch", "dpkg: error", "Error!"))]
+    told = [line for line in lines if line.startswith(TELLING)]
     depends = [line for line in lines if re.search(r"(Depends|Conflicts|Breaks): .*but|but it is not (going to be )?install", line)]
     return (told + depends)[:most] or lines[-most:]

@@ -10,7 +10,18 @@ import os
 import shutil
 import time
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, plan, repository, state, transaction, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
+    apt,
+    dkms,
+    installer,
+    plan,
+    record,
+    repository,
+    state,
+    transaction,
+    verified,
+    versions,
+)
 
 
 class Broken(Exception):
@@ -25,33 +36,42 @@ class Install:
         self.began = time.time()
         self.picked, self.pinning, self.preferences, self.key = {}, None, None, None
         self.made_initrd = False
-        self.load_problem = ""
+        # host: see resolve.host.of; was: pins of what is there now, or None (record.py).
+        self.host, self.was = None, None
+        self.notices = []
 
     def carry_out(self):
         """{driver, manifest, brought}. :raises Broken: with a message; the host is as before, or the message says what is not."""
         before = set(glob.glob("/boot/initrd.img-*")) | set(glob.glob("/boot/initramfs-*.img"))
         change = transaction.Transaction(self.program, transaction.lists_of(self.wish["repository"] or "none"))
+        aside = installer.Aside(self.program, state.ASIDE)
         try:
-            driver = self._forward(change, before)
+            driver = self._forward(change, before, aside)
         except Exception as error:  # whatever it was, the host must not stay half changed
             why = self._why(error)
             done, left = change.undo()
-            left += self._initramfs_back(before)
+            back, missing = aside.back()
+            done, left = done + back, left + missing + self._initramfs_back(before)
             raise Broken(message(why, done, left)) from error
         return driver
 
-    def _forward(self, change, images):
+    def _forward(self, change, images, aside):
+        change.write(state.BEGUN, b"")
+        if self.wish["take_over"]:
+            aside.take(self.seen["running"])
         for path, data in self.texts().items():
             if path in self.decided["files_due"]:
                 change.write(path, data)
         if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
             self._refresh()
-        if self.decided["headers"]:
-            self.program.install("headers", self.decided["headers"])
+        if self.decided["kernel_packages"]:
+            self.program.install("headers", self.decided["kernel_packages"])
         if not self.decided["settled"]:
+            self._without_old_pinning()
             if self.pinning:
                 self.program.install("pinning", [self.pinning])
-            names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in self.wish["packages"]]
+            wished = self.wish["packages"] + self.wish["companions"]
+            names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in wished]
             self.program.install("driver", names + ["%s-" % name for name in self.decided["remove"]])
         packages = self._without_old_driver()
         driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
@@ -59,6 +79,12 @@ class Install:
         if mixed:
             raise Broken("the packages do not belong together: %s" % "; ".join(mixed))
         self._build(driver)
+        wrong = verified.problems(self.wish, driver, self.decided["kernels"], verified.look(self.program.run))
+        if wrong:
+            raise Broken("driver %s does not verify: %s" % (driver, "; ".join(wrong)))
+        if self.wish["pins"] and self.wish["source"] != "nvidia":
+            text = repository.preferences_text({}, plan.owned(self.wish, packages, driver))
+            change.write(repository.PREFERENCES, text.encode())
         change.hold(plan.holds_due(self.wish, packages, driver))
         if state.NOUVEAU in self.decided["files_due"] and images:
             self.made_initrd = True
@@ -68,13 +94,33 @@ class Install:
             set(self.seen["manifest"].get("brought") or []) | set(change.brought()),
         )  # fmt: skip
         change.write(state.MANIFEST, manifest_text(written))
+        change.write(state.PINS, record.text(self.recorded(state.packages(), driver)).encode())
+        aside.forget()
+        change.write(state.BEGUN, None)
         return written
+
+    def recorded(self, packages, driver):
+        """What pins.json is to say now."""
+        found = record.snapshot(packages, self.host, list(self.kernels(driver)), self.wish["source"])
+        same = record.parse(self.seen["pins"])["current"]
+        kept = same if same and record.holds(same, packages) else self.was
+        return record.after(record.parse(self.seen["pins"]), self.was, record.now(self.wish["pins"], kept, found))
+
+    def _without_old_pinning(self):
+        """Purges the pinning package of an earlier run: its file would stay as it is under the name of the next one's."""
+        ours = self.seen["manifest"].get("brought") or []
+        old = [name for name in ours if name.startswith("nvidia-driver-pinning-") and name != self.pinning]
+        old = [name for name in old if (self.seen["packages"].get(name) or {}).get("version")]
+        if old:
+            self.program.get("remove the old pinning", "-y", "-q", "purge", *old)
 
     def _without_old_driver(self):
         """What is installed now, after what an earlier run brought and no package of the new driver has replaced is gone."""
         packages = state.packages()
         driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
         old, ours = self.seen["manifest"].get("driver"), self.seen["manifest"].get("brought") or []
+        if self.wish["take_over"] and self.was:
+            old, ours = self.was["driver"]["version"], list(self.seen["packages"])
         stale = [name for name in state.driver_packages(packages, old) if name in ours] if old and old != driver else []
         if stale:
             self.program.get("remove the old driver", "--ignore-hold", "--allow-change-held-packages", "-y", "-q", "purge", *stale)
@@ -86,11 +132,16 @@ class Install:
 
     def texts(self):
         """{path: bytes} of the files of this wish."""
-        found = {state.NOUVEAU: state.NOUVEAU_TEXT.encode()}
+        found = {state.NOUVEAU: state.NOUVEAU_TEXT.encode(), state.UMAD: state.UMAD_TEXT.encode()}
+        found.update({path: text.encode() for path, text in self.decided["off"].items()})
         if self.wish["source"] == "nvidia":
-            found[repository.SOURCE] = repository.source_text(self.wish["repository"]).encode()
+            own = repository.source_text(self.wish["repository"]).encode()
+            found[repository.SOURCE] = None if self.decided["listed"] else own
             found[repository.KEYRING] = self.key
             found[repository.PREFERENCES] = (self.preferences or "").encode()
+        else:
+            # Ours of an earlier driver would keep the distribution's packages away; what pins want is written when they are installed.
+            found.update({repository.SOURCE: None, repository.PREFERENCES: None})
         return found
 
     def _refresh(self):
@@ -129,7 +180,8 @@ class Install:
         output = error.output if isinstance(error, apt.Failed) else str(error)
         log = dkms.newest_log(self.began - 1)
         known = dkms.failed(log, output)
-        wished = known["driver"] or ", ".join(sorted({versions.upstream(one) for one in self.picked.values() if one})) or "of this source"
+        picked = {versions.upstream(self.picked[name]) for name in self.wish["packages"] if self.picked.get(name)}
+        wished = known["driver"] or ", ".join(sorted(picked)) or "of this source"
         if log or known["kernel"]:
             return {
                 "what": "The kernel modules of driver %s do not build for kernel %s" % (wished, known["kernel"] or "(not told)"),

@@ -6,7 +6,15 @@ from __future__ import annotations
 
 import hashlib
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import architectures, dkms, repository, state, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
+    architectures,
+    dkms,
+    pinned,
+    repository,
+    sources,
+    state,
+    versions,
+)
 
 # Libraries and programs of which two versions on one host mean a broken one ("Driver/library version mismatch").
 CORE = (
@@ -42,56 +50,90 @@ def wished_branch(wish):
     return int(wish["version"].split(".")[0]) if versions.is_driver(wish["version"]) else None
 
 
-def fits(wish, version):
-    """Whether a package's version is of the wished driver."""
-    return bool(version) and versions.fits(version, wish["branch"], wish["version"])
+def fits(wish, name, version):
+    """Whether a package's version is the pinned one, or without pins of the wished driver; what only goes along may be any."""
+    if wish["pins"]:
+        return version is not None and wish["pins"]["packages"].get(name) == version
+    return bool(version) and (name in wish["companions"] or versions.fits(version, wish["branch"], wish["version"]))
 
 
 def decide(wish, seen):
-    """{problems, settled, driver, remove, kernels, headers, listed, files_due}: what is to be done before a repository was asked."""
+    """{problems, settled, driver, remove, kernels, headers, kernel_packages, listed, off, files_due}: before a repository was asked."""
     problems = input_problems(wish)
     if not problems:
         problems += architectures.problems(wish["architectures"], wish["flavor"], wished_branch(wish), wish["kernel_modules"])
     have = {name: state.installed(seen["packages"], name) for name in wish["packages"]}
     drivers = {versions.upstream(version) for version in have.values() if version}
-    settled = all(fits(wish, version) for version in have.values()) and len(drivers) == 1
+    besides = {name: state.installed(seen["packages"], name) for name in wish["companions"]}
+    settled = len(drivers) == 1 and all(fits(wish, *pair) for pair in dict(have, **besides).items())
+    driver = next(iter(drivers)) if settled else None
     remove = [name for name in wish["packages_absent"] if (seen["packages"].get(name) or {}).get("version")]
-    kernels, headers = [], []
+    kernels, headers, kernel_packages = [], [], []
     if wish["kernel_modules"]:
         kernels, told = dkms.resolve(wish["kernels"], seen["running"], seen["installed_kernels"], seen["header_kernels"])
         problems += told
-        headers = [wish["headers"].replace("KERNEL", kernel) for kernel in kernels if kernel not in seen["header_kernels"]]
-    listed = []
-    if wish["source"] == "nvidia":
-        listed = [path for path, text in sorted(seen["sources"].items()) if repository.names_source(text, wish["repository"])]
+        kernel_packages = pinned.kernel_packages(wish, seen, kernels)
+        headers = [one.partition("=")[0] for one in kernel_packages if not one.startswith("linux-image")]
+    listed, off = other_sources(wish, seen, seen["keyrings"].get(repository.KEYRING))
+    settled = settled and not remove
     return {
         "problems": problems,
-        "settled": settled and not remove,
-        "driver": drivers.pop() if settled else None,
+        "settled": settled,
+        "driver": driver,
         "remove": remove,
         "kernels": kernels,
         "headers": headers,
+        "kernel_packages": kernel_packages,
         "listed": listed,
-        "files_due": files_due(wish, seen, listed),
+        "off": off,
+        "files_due": files_due(wish, seen, listed, off, settled),
     }
 
 
-def files_due(wish, seen, listed):
+def other_sources(wish, seen, key):
+    """([path of somebody else's source for this repository that is used], {path: text of those that are switched off})."""
+    if wish["source"] != "nvidia":
+        return [], {}
+    found = {}
+    for path, text in seen["sources"].items():
+        signed = sources.keys_of(path, text or "", wish["repository"])
+        if signed:
+            found[path] = [(one, seen["keyrings"].get(one)) for one in signed]
+    judged = sources.judge(found, key)
+    off = {path: sources.switched_off(path, seen["sources"][path], wish["repository"]) for path in judged["off"]}
+    return ([judged["keep"]] if judged["keep"] else []), off
+
+
+def files_due(wish, seen, listed, off=(), settled=True):
     """Paths that are not as wished. What only the repository can tell (its key, its pins) is as an earlier run left it, or due."""
     due = []
     if wish["kernel_modules"] and seen["files"][state.NOUVEAU] != sha256(state.NOUVEAU_TEXT):
         due.append(state.NOUVEAU)
+    if "nvlsm" in wish["companions"] and seen["files"][state.UMAD] != sha256(state.UMAD_TEXT):
+        due.append(state.UMAD)
     if wish["source"] != "nvidia":
-        return due
+        # A distribution has its packages at one version at a time; pins keep them there.
+        due += [repository.SOURCE] if seen["files"][repository.SOURCE] else []
+        unwanted = not wish["pins"] and seen["files"][repository.PREFERENCES]
+        return due + (preferences_due(seen, settled) if wish["pins"] else [repository.PREFERENCES] if unwanted else [])
+    due += sorted(off)
+    if listed and seen["files"][repository.SOURCE]:
+        # Two sources of one repository with different keys: apt would do nothing at all any more.
+        due.append(repository.SOURCE)
     if not listed:
         if seen["files"][repository.SOURCE] != sha256(repository.source_text(wish["repository"])):
             due.append(repository.SOURCE)
         if not seen["files"][repository.KEYRING]:
             due.append(repository.KEYRING)
+    return due + preferences_due(seen, settled)
+
+
+def preferences_due(seen, settled):
+    """Our preferences, when they are not as an earlier run wrote them, or keep the versions of another driver."""
+    if not settled:
+        return [repository.PREFERENCES]
     written = (seen["manifest"].get("files") or {}).get(repository.PREFERENCES)
-    if not written or seen["files"][repository.PREFERENCES] != written:
-        due.append(repository.PREFERENCES)
-    return due
+    return [] if written and seen["files"][repository.PREFERENCES] == written else [repository.PREFERENCES]
 
 
 def sha256(text):
@@ -113,7 +155,13 @@ def holds_due(wish, packages, driver):
     """Driver packages that an upgrade could still move."""
     if not wish["hold"] or not driver:
         return []
-    return [name for name in state.driver_packages(packages, driver) if not packages[name]["held"]]
+    return [name for name in owned(wish, packages, driver) if not packages[name]["held"]]
+
+
+def owned(wish, packages, driver):
+    """{name: version} of the driver's packages and of what goes along with a version of its own."""
+    besides = {name: state.installed(packages, name) for name in wish["companions"]}
+    return dict(state.driver_packages(packages, driver), **{name: version for name, version in besides.items() if version})
 
 
 def foreign_holds(packages, actions, own):
@@ -123,6 +171,18 @@ def foreign_holds(packages, actions, own):
         % (one["name"], packages[one["name"]]["version"], "move" if one["action"] == "install" else "remove", one["name"])
         for one in actions
         if packages.get(one["name"], {}).get("held") and one["name"] not in own
+    ]
+
+
+def foreign_removals(packages, actions):
+    """Messages about packages that would go with the old driver although they are no part of one."""
+    gone = [one["name"] for one in actions if one["action"] == "remove" and (packages.get(one["name"]) or {}).get("version")]
+    others = [name for name in gone if "nvidia" not in name and "cuda" not in name]
+    if not others:
+        return []
+    return [
+        "%s would be removed with this change: it depends on packages of the present driver. Nothing was changed. Remove it yourself, or "
+        "choose a driver that it works with." % ", ".join(sorted(others))
     ]
 
 
@@ -138,7 +198,7 @@ def mixed(packages, driver):
 
 def manifest(wish, packages, driver, kernels, files, brought):
     """What is written on the host about its driver. kernels: {release: [module files]}; files: {path: SHA-256}."""
-    owned = state.driver_packages(packages, driver)
+    mine = owned(wish, packages, driver)
     return {
         "schema": 1,
         "driver": driver,
@@ -149,8 +209,8 @@ def manifest(wish, packages, driver, kernels, files, brought):
         "flavor": wish["flavor"] if wish["kernel_modules"] else None,
         "kernel_modules": wish["kernel_modules"],
         "kernels": kernels,
-        "packages": owned,
-        "held": sorted(name for name in owned if packages[name]["held"]),
+        "packages": mine,
+        "held": sorted(name for name in mine if packages[name]["held"]),
         "brought": sorted(name for name in set(brought) if (packages.get(name) or {}).get("version")),
         "files": {path: value for path, value in sorted(files.items()) if value},
     }

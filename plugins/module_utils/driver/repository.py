@@ -70,6 +70,13 @@ def pinning(available, branch, exact):
     return next((name for name in names if name in available), None)
 
 
+def newest_of(available, names):
+    """({name: version}, [messages]) of packages with versions of their own."""
+    found = {name: versions.newest(available.get(name, [])) for name in names}
+    told = "%s is needed on this host, and NVIDIA's repository has none. Nothing was changed. Use a mirror that has it."
+    return {name: version for name, version in found.items() if version}, [told % name for name in names if not found[name]]
+
+
 def one_driver(available, exact):
     """{name: version} of every package that the repository has for driver ``exact``."""
     found = {}
@@ -98,10 +105,3 @@ def preferences_text(release, pins):
     for version in sorted(by_version):
         stanzas.append("Package: %s\nPin: version %s\nPin-Priority: %d\n" % (" ".join(by_version[version]), version, VERSION_PRIORITY))
     return "\n".join(stanzas)
-
-
-def names_source(text, url):
-    """Whether the text of a sources file, one-line or deb822, has this repository already, not commented out."""
-    plain = re.escape(url.rstrip("/"))
-    pattern = r"^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*(?:\S+\s+)*)%s/?(?:\s|$)" % plain
-    return bool(re.search(pattern, text, re.MULTILINE | re.IGNORECASE))

@@ -13,7 +13,7 @@ import tarfile
 
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, state
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, state, transaction
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 
@@ -21,6 +21,7 @@ class Unusable(Exception):
     """The repository cannot be used; the message says why and what to do."""
 
 
+MAIN = "/etc/apt/sources.list"
 NEXT = "Nothing was changed. Check nvidia_driver_repository (mlinfra_mirrors.nvidia and mlinfra_proxy change where it is looked for)."
 
 
@@ -88,15 +89,24 @@ class Stage:
     def no_caches(self):
         return flags({"Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": ""})
 
-    def options(self, preferences, add_source=True):
-        """apt's options for a host that had this repository, and these preferences, besides what it has."""
+    def options(self, preferences, add_source=True, replaced=None):
+        """apt's options for a host that had this repository, and these preferences, besides what it has.
+
+        replaced: {path: text} of source files that would have another text.
+        """
+        replaced = replaced or {}
         together = {name: os.path.join(self.folder, "all", name) for name in ("parts", "lists", "preferences")}
         shutil.rmtree(os.path.join(self.folder, "all"), ignore_errors=True)
         for path in together.values():
             os.makedirs(path)
         os.makedirs(os.path.join(together["lists"], "partial"))
+        for path, text in replaced.items():
+            write(os.path.join(together["parts"], os.path.basename(path)), text.encode())
         link(glob.glob("/etc/apt/sources.list.d/*"), together["parts"], but=repository.SOURCE)
-        link([path for path in glob.glob(os.path.join(state.LISTS, "*")) if os.path.isfile(path)], together["lists"])
+        # What the host has read of this repository earlier says nothing of what is in it now.
+        old = transaction.lists_of(self.url)
+        known = [path for path in glob.glob(os.path.join(state.LISTS, "*")) if not os.path.basename(path).startswith(old)]
+        link([path for path in known if os.path.isfile(path)], together["lists"])
         link(glob.glob("/etc/apt/preferences.d/*"), together["preferences"], but=repository.PREFERENCES)
         if add_source:
             link(glob.glob(os.path.join(self.folder, "parts", "*")), together["parts"])
@@ -107,7 +117,20 @@ class Stage:
             "Dir::State::Lists": together["lists"],
             "Dir::Etc::PreferencesParts": together["preferences"],
         }
+        if MAIN in replaced:
+            # It has been written to the other ones, where apt reads it by its ending.
+            named["Dir::Etc::SourceList"] = "/dev/null"
         return flags(named) + self.no_caches()
+
+
+def without_ours(folder):
+    """apt's options for a host without the source and the preferences that an earlier run of ours wrote. folder: ours, and empty."""
+    parts = {name: os.path.join(folder, "others", name) for name in ("sources.list.d", "preferences.d")}
+    for name, path in parts.items():
+        os.makedirs(path)
+        link([one for one in glob.glob("/etc/apt/%s/*" % name) if one not in (repository.SOURCE, repository.PREFERENCES)], path)
+    named = {"Dir::Etc::SourceParts": parts["sources.list.d"], "Dir::Etc::PreferencesParts": parts["preferences.d"]}
+    return flags(named) + flags({"Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": ""})
 
 
 def flags(options):

@@ -8,29 +8,45 @@ import glob
 import hashlib
 import json
 import os
+import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import dkms, repository, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import recorded
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
-MANIFEST = "/var/lib/mlinfra/nvidia_driver.json"
+MANIFEST = recorded.MANIFEST
+# What the host has as pins, and had before (record.py).
+PINS = recorded.PINS
+# There while a change is under way: a run that was killed leaves it, and the next one knows that these packages are no other's.
+BEGUN = recorded.BEGUN
+# The files of a driver that no package brought, until the packages in its place have proven good. Not below what an undo sweeps.
+ASIDE = "/var/lib/mlinfra-nvidia-aside"
 NOUVEAU = "/etc/modprobe.d/mlinfra-nvidia.conf"
 NOUVEAU_TEXT = """\
 # Written by role mlinfra.hosts.nvidia_driver: nouveau cannot share a GPU with NVIDIA's driver.
 blacklist nouveau
 options nouveau modeset=0
 """
-FILES = (NOUVEAU, repository.KEYRING, repository.SOURCE, repository.PREFERENCES)
+# NVLink's subnet manager works on it (fabric manager user guide, fourth generation of NVSwitch).
+UMAD = "/etc/modules-load.d/mlinfra-nvidia.conf"
+UMAD_TEXT = "# Written by role mlinfra.hosts.nvidia_driver for NVLink's subnet manager.\nib_umad\n"
+FILES = (NOUVEAU, UMAD, repository.KEYRING, repository.SOURCE, repository.PREFERENCES)
 LISTS = "/var/lib/apt/lists"
+KEY_FILE = re.compile(r"/[\w./+-]+\.(?:gpg|asc|pgp)\b")
 
 
 def look():
-    """{packages, files, manifest, sources, lists, running, installed_kernels, header_kernels, loaded, nouveau} of this host."""
+    """{packages, files, manifest, pins, begun, sources, keyrings, lists, running, installed_kernels, header_kernels, loaded, nouveau}."""
+    sources = {path: read(path) for path in source_files() if path != repository.SOURCE}
     return {
         "packages": packages(),
         "files": {path: digest(path) for path in FILES},
         "manifest": manifest(),
-        "sources": {path: read(path) for path in source_files() if path != repository.SOURCE},
+        "pins": read(PINS) or "",
+        "begun": os.path.exists(BEGUN),
+        "sources": sources,
+        "keyrings": keyrings(sources),
         "lists": bool(glob.glob(os.path.join(LISTS, "*_Packages*"))),
         "running": os.uname().release,
         "installed_kernels": dkms.kernels_installed(),
@@ -47,6 +63,18 @@ def packages():
 
 def source_files():
     return ["/etc/apt/sources.list"] + sorted(glob.glob("/etc/apt/sources.list.d/*.list") + glob.glob("/etc/apt/sources.list.d/*.sources"))
+
+
+def keyrings(sources):
+    """{path: bytes} of our own key and of those that sources are signed by, as far as they are there."""
+    found = {}
+    for path in {repository.KEYRING}.union(*(KEY_FILE.findall(text or "") for text in sources.values())):
+        try:
+            with open(path, "rb") as file:
+                found[path] = file.read()
+        except OSError:
+            continue
+    return found
 
 
 def digest(path):

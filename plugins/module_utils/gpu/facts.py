@@ -20,6 +20,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import (
     packages,
     pci,
     per_gpu,
+    recorded,
     running,
     secure_boot,
     smi,
@@ -86,6 +87,7 @@ def look(host, programs, smi_timeout):
     libraries = user_space.versions(host)
     version = libraries[0] if libraries else packages.user_space(whole)
     nouveau = loaded.nouveau(host)
+    source = "packages" if packages.user_space(whole) else "files" if version else None
     state, reasons = driver_state.decide(
         {
             "user_space": version,
@@ -115,7 +117,8 @@ def look(host, programs, smi_timeout):
             "installed": {
                 "version": version,
                 "versions": libraries,
-                "source": "packages" if packages.user_space(whole) else "files" if version else None,
+                "source": source,
+                "managed": recorded.is_managed(host, source),
                 "flavor": flavor(on_disk["modules"], os.uname().release) or packages.flavor(whole),
                 "packages": whole,
                 "half_installed": half,
@@ -126,6 +129,7 @@ def look(host, programs, smi_timeout):
             "dkms": kernels.dkms_registered(host),
             "dkms_modules": dkms.look(host),
         },
+        "pins": recorded.look(host),
         "driver_state": state,
         "driver_reasons": reasons,
         "nouveau": nouveau,

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 INSTALLED = {"version": "580.95.05", "source": "packages", "packages": {"libcuda1": "580.95.05-1", "nvidia-fabricmanager": "580.95.05-1"}}
@@ -13,6 +15,14 @@ GPU = {
     "driver": {"installed": {"version": None, "source": None, "packages": {}}, "loaded": {"is_loaded": False, "version": None},
                "kernel_module_built_for": []},
     "kernel": {"running": "6.1.0-56-amd64", "newest_installed": "6.1.0-56-amd64"},
+}  # fmt: skip
+IMAGE = {"version": "550.54.15", "source": "files", "managed": False, "packages": {}}
+PINS = {
+    "schema": 1, "platform": "Debian-12", "machine": "x86_64", "source": "mirror", "wish": {}, "cuda": None, "nvlsm": None,
+    "fabric_manager": None,
+    "driver": {"version": "580.95.05", "branch": 580, "flavor": "proprietary", "dkms": "nvidia"},
+    "kernels": [{"release": "6.1.0-99-amd64", "headers": None, "image": None}],
+    "packages": {"nvidia-driver-cuda": "580.95.05-1", "nvidia-kernel-dkms": "580.95.05-1"},
 }  # fmt: skip
 WORKING = {
     **GPU,
@@ -63,12 +73,24 @@ def test_usual_host_is_refused_nothing(ask):
         ({}, {"mlinfra_gpu_count": 0, "mlinfra_instance_type": "g6f.xlarge"}, "gpu1 has a part of a GPU only (g6f.xlarge)"),
         ({}, {"mlinfra_gpu_count": 0, "nvidia_driver_kernel_modules": False}, "gpu1 has a part of a GPU only (mlinfra_gpu_count is 0)"),
         (
-            {"driver": {**GPU["driver"], "installed": {"version": "550.54.15", "source": "files", "packages": {}}}},
-            {},
-            "gpu1 has NVIDIA's driver 550.54.15 from no package",
+            {"driver": {**GPU["driver"], "installed": IMAGE}},
+            {"nvidia_driver_existing": "refuse"},
+            "gpu1 has NVIDIA's driver 550.54.15 from no package, as NVIDIA's installer leaves it, and this role did not install it",
         ),
         ({"nvswitch_count": 4}, {"nvidia_driver_source": "distribution"}, "gpu1 has 4 NVSwitches: CUDA wants a fabric manager of exactly"),
-        ({"models": ["b200"]}, {}, "gpu1 has GPUs of model B200"),
+        ({"models": ["b200"]}, {"nvidia_driver_source": "distribution"}, "gpu1 has GPUs of model B200: CUDA wants a fabric manager"),
+        ({}, {"nvidia_driver_pins": "/nowhere/pins.yml"}, "nvidia_driver_pins is /nowhere/pins.yml: there is no such file."),
+        ({}, {"nvidia_driver_pins": {"schema": 7}}, "nvidia_driver_pins.schema is 7: this release of the collection knows schema 1."),
+        (
+            {},
+            {"nvidia_driver_pins": PINS, "nvidia_driver_version": "595.58.03"},
+            "nvidia_driver_pins are of driver 580.95.05, and nvidia_driver_version is 595.58.03: the version is in the pins.",
+        ),
+        (
+            {},
+            {"nvidia_driver_pins": PINS, "nvidia_driver_branch": 595},
+            "nvidia_driver_pins are of driver 580.95.05, and nvidia_driver_branch is 595",
+        ),
         ({"secure_boot": "enabled"}, {}, "gpu1 boots with Secure Boot"),
     ],
 )
@@ -158,3 +180,86 @@ def test_fabric_manager_must_run_and_be_of_the_drivers_version(problems):
 def test_what_waits_for_a_reboot_is_told_with_the_reason(ask):
     told = ask("_nvidia_driver_waits", {"driver_reasons": ["nouveau is loaded and holds the GPUs until the host restarts"]})
     assert told.startswith("gpu1 waits for a reboot") and "nouveau is loaded" in told and "nvidia_driver_reboot to if_required" in told
+
+
+def test_pins_say_all_of_the_wish(ask):
+    wish = {
+        name: ask(f"_nvidia_driver_{name}", {}, nvidia_driver_pins=PINS) for name in ("version", "branch", "flavor", "source", "kernels")
+    }
+    assert wish == {"version": "580.95.05", "branch": 580, "flavor": "proprietary", "source": "nvidia", "kernels": ["6.1.0-99-amd64"]}
+    assert ask("_nvidia_driver_packages", {"nvswitch_count": 4}, nvidia_driver_pins=PINS) == [
+        "nvidia-driver-cuda", "nvidia-kernel-dkms", "nvidia-fabricmanager",
+    ]  # fmt: skip
+    without = {**PINS, "driver": {**PINS["driver"], "flavor": None}, "kernels": []}
+    assert ask("_nvidia_driver_packages", {"nvswitch_count": 4}, nvidia_driver_pins=without) == ["nvidia-driver-cuda"]
+
+
+def test_pins_in_a_file(ask, tmp_path):
+    (tmp_path / "pins.json").write_text(json.dumps(PINS))
+    assert ask("_nvidia_driver_version", {}, nvidia_driver_pins=str(tmp_path / "pins.json")) == "580.95.05"
+    (tmp_path / "broken.yml").write_text("a: [")
+    assert "broken.yml: it cannot be read (" in ask("_nvidia_driver_wrong_pins", {}, nvidia_driver_pins=str(tmp_path / "broken.yml"))
+
+
+def test_subnet_manager_goes_where_b200_is(ask):
+    assert ask("_nvidia_driver_companions", {"models": ["b200"]}) == ["nvlsm"]
+    assert ask("_nvidia_driver_packages", {"models": ["b200"]})[-1] == "nvidia-fabricmanager"
+    assert ask("_nvidia_driver_companions", {"nvswitch_count": 4}) == []
+
+
+def with_driver(**installed):
+    return {"driver": {**GPU["driver"], "installed": {**IMAGE, **installed}}}
+
+
+@pytest.mark.parametrize(
+    ("installed", "settings", "kept", "told"),
+    [
+        ({}, {}, True, ""),
+        ({}, {"nvidia_driver_branch": 550}, True, ""),
+        ({}, {"nvidia_driver_version": "550.54.15"}, True, ""),
+        ({}, {"nvidia_driver_branch": 580}, True, "nvidia_driver_branch is 580, and nvidia_driver_existing is keep. Set it to take_over"),
+        ({"source": "packages"}, {"nvidia_driver_version": "580.95.05"}, True, "nvidia_driver_version is 580.95.05"),
+        ({"source": "packages"}, {"nvidia_driver_pins": PINS}, True, "nvidia_driver_pins are of 580.95.05"),
+        ({}, {"nvidia_driver_existing": "take_over", "nvidia_driver_branch": 580}, False, ""),
+        ({"source": "packages", "managed": True}, {"nvidia_driver_branch": 580}, False, ""),
+        ({"source": None, "version": None}, {"nvidia_driver_branch": 580}, False, ""),
+    ],
+)
+def test_driver_of_the_image(ask, installed, settings, kept, told):
+    assert ask("_nvidia_driver_is_kept", with_driver(**installed), **settings) is kept
+    said = ask("_nvidia_driver_existing_differs", with_driver(**installed), **settings)
+    assert told in said and bool(said) is bool(told)
+
+
+BUSY = {"gpus": [{"now": {"processes": [{"pid": 1, "program": "python3"}, {"pid": 2, "program": None}]}}, {"now": {"processes": None}}, {}]}
+
+
+def test_running_jobs_keep_their_driver(ask, monkeypatch):
+    monkeypatch.setitem(NO_CHANGE, "wished", ["nvidia-driver-cuda=595.58.03-1"])
+    told = ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY})
+    assert told.startswith("gpu1 has 2 processes on its GPUs (python3, unknown), and the driver would be exchanged under them (nvidia-")
+    assert ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY}, nvidia_driver_busy="proceed") == ""
+    assert ask("_nvidia_driver_busy_problem", WORKING) == ""
+    monkeypatch.setitem(NO_CHANGE, "wished", [])
+    assert ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY}) == ""
+    pending = {**WORKING, **BUSY, "driver_state": "reboot_pending"}
+    assert ask("_nvidia_driver_reboot_due", pending, nvidia_driver_reboot="if_required") is False
+    assert "drain it, then run this again" in ask("_nvidia_driver_waits", pending)
+    assert ask("_nvidia_driver_reboot_due", pending, nvidia_driver_reboot="if_required", nvidia_driver_busy="proceed") is True
+
+
+@pytest.mark.parametrize(
+    ("kernel", "due", "told"),
+    [
+        ({"running": "6.1.0-99-amd64", "newest_installed": "6.1.0-99-amd64"}, False, None),
+        ({"running": "6.1.0-56-amd64", "newest_installed": "6.1.0-99-amd64"}, True, "set nvidia_driver_reboot to if_required"),
+        ({"running": "6.1.0-56-amd64", "newest_installed": "6.1.0-100-amd64"}, False, "A restart would start 6.1.0-100-amd64"),
+    ],
+)
+def test_pinned_kernel_is_reached_by_a_reboot(ask, kernel, due, told):
+    host = {**WORKING, "kernel": kernel}
+    assert ask("_nvidia_driver_reboot_due", host, nvidia_driver_pins=PINS, nvidia_driver_reboot="if_required") is due
+    assert ask("_nvidia_driver_other_kernel", host, nvidia_driver_pins=PINS) is (told is not None)
+    assert ask("_nvidia_driver_other_kernel", {**host, "container": True}, nvidia_driver_pins=PINS) is False
+    if told:
+        assert told in ask("_nvidia_driver_waits_for_kernel", host, nvidia_driver_pins=PINS)

@@ -9,13 +9,20 @@ pinning packages, fabric manager without a branch in its name from 580 on).
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from deb import Package
 
-VERSIONS = ("580.65.06", "580.95.05", "580.126.09", "590.48.01", "595.58.03", "595.99.01", "595.99.02", "610.43.02")
+VERSIONS = (
+    "580.65.06", "580.95.05", "580.126.09", "590.44.01", "590.48.01", "595.58.03", "595.99.01", "595.99.02", "595.99.03", "610.43.02",
+)  # fmt: skip
 BROKEN_MODULES = "595.99.01"  # the DKMS packages end as a failed build does
 BROKEN_USER_SPACE = "595.99.02"  # nvidia-driver-cuda fails to configure
+OTHER_MODULES = "595.99.03"  # everything installs, and the kernel modules are of another driver
+WITHOUT_FABRIC = "590.44.01"  # there is no fabric manager of it
+# A kernel of no distribution, so that hosts can be given one that they do not have.
+KERNEL, KERNEL_VERSION = "6.1.0-98-amd64", "6.1.198-1"
 LIB = "/usr/lib/x86_64-linux-gnu"
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 PERSISTENCED_UNIT = """\
@@ -95,6 +102,14 @@ def packages(upstream: str) -> list[Package]:
     def library(name: str, file: str, depends: str = "") -> Package:
         return package(name, f"NVIDIA {file} library", depends, files={f"{LIB}/{file}.so.{upstream}": f"{file} {upstream}\n"})
 
+    return [
+        one for one in all_packages(upstream, package, library) if not (one.name == "nvidia-fabricmanager" and upstream == WITHOUT_FABRIC)
+    ]
+
+
+def all_packages(upstream: str, package: Callable[..., Package], library: Callable[..., Package]) -> list[Package]:
+    """As if nothing was missing. package, library: make one package of this version."""
+    same = f"(= {upstream}-1)"
     recommends = {"Recommends": f"nvidia-kernel-dkms {same} | nvidia-kernel-open-dkms {same}"}
     smi = (PROGRAMS / "nvidia-smi").read_text().replace("@VERSION@", upstream)
     return [
@@ -170,7 +185,7 @@ def dkms(upstream: str, name: str, other: str, flavor: str) -> Package:
         },
         files={
             f"{source}/dkms.conf": f'PACKAGE_NAME="nvidia"\nPACKAGE_VERSION="{upstream}"\nBUILT_MODULE_NAME[0]="nvidia"\n',
-            f"{source}/nvidia.ko": kernel_module(upstream, flavor),
+            f"{source}/nvidia.ko": kernel_module("595.58.03" if upstream == OTHER_MODULES else upstream, flavor),
         },
         scripts={
             "postinst": DKMS_POSTINST.format(version=upstream, fails=fails),
@@ -193,6 +208,16 @@ def pinning(upstream: str, what: str, pin: str) -> Package:
         conffiles=(path,),
         architecture="all",
     )
+
+
+def kernel() -> list[Package]:
+    """Image and headers of a kernel."""
+    folder = f"/lib/modules/{KERNEL}"
+    image = {f"/boot/vmlinuz-{KERNEL}": "kernel\n", f"{folder}/modules.builtin": "\n"}
+    return [
+        Package(f"linux-image-{KERNEL}", KERNEL_VERSION, "Linux kernel", files=image),
+        Package(f"linux-headers-{KERNEL}", KERNEL_VERSION, "Header files of it", files={f"{folder}/build/Makefile": "\n"}),
+    ]
 
 
 def keyring(distribution: str, key: bytes) -> Package:

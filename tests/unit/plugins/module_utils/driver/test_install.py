@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, repository, transaction
 
 
 class Change:
@@ -31,19 +31,19 @@ def job(monkeypatch):
     monkeypatch.setattr(transaction, "Transaction", Change)
     monkeypatch.setattr(install.dkms, "newest_log", lambda since: "")
     monkeypatch.setattr(Change, "undone", 0)
-    return install.Install({"repository": None, "source": "distribution"}, {}, {}, None)
+    return install.Install({"repository": None, "source": "distribution", "packages": []}, {}, {}, None)
 
 
 @pytest.mark.parametrize("error", [apt.Failed("driver", "E: no"), OSError(28, "No space left on device"), KeyError("packages")])
 def test_any_failure_is_undone(job, monkeypatch, error):
-    monkeypatch.setattr(job, "_forward", lambda change, images: failing(error))
+    monkeypatch.setattr(job, "_forward", lambda change, images, aside: failing(error))
     with pytest.raises(install.Broken, match=r"The host is as it was before \(2 packages purged\)"):
         job.carry_out()
     assert Change.undone == 1
 
 
 def test_an_initramfs_that_cannot_be_made_again_is_told(job, monkeypatch):
-    def forward(change, images):
+    def forward(change, images, aside):
         job.made_initrd = True
         raise install.Broken("no")
 
@@ -53,3 +53,14 @@ def test_an_initramfs_that_cannot_be_made_again_is_told(job, monkeypatch):
         install.Broken, match=r"NOT all could be undone: the initramfs could not be made again \(update-initramfs\): E: no room"
     ):
         job.carry_out()
+
+
+@pytest.mark.parametrize(
+    ("source", "listed", "written"), [("nvidia", [], True), ("nvidia", ["/a.list"], True), ("distribution", [], False)]
+)
+def test_files_of_each_source(source, listed, written):
+    job = install.Install({"source": source, "repository": "http://x/"}, {}, {"off": {"/other.list": "off"}, "listed": listed}, None)
+    job.key, job.preferences = b"key", "pins"
+    found = job.texts()
+    assert (found.get(repository.KEYRING), found[repository.PREFERENCES]) == ((b"key", b"pins") if written else (None, None))
+    assert bool(found[repository.SOURCE]) is (written and not listed) and found["/other.list"] == b"off"

@@ -15,7 +15,7 @@ def wish(**other):
     return {
         "source": "nvidia", "repository": URL, "branch": 580, "version": "", "flavor": "open", "architectures": ["ampere"],
         "packages": ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"], "packages_absent": ["nvidia-kernel-dkms"], "kernel_modules": True,
-        "kernels": ["running"], "headers": "linux-headers-KERNEL", "hold": True, "load": False, **other,
+        "kernels": ["running"], "headers": "linux-headers-KERNEL", "hold": True, "load": False, "companions": [], "pins": None, **other,
     }  # fmt: skip
 
 
@@ -25,7 +25,8 @@ def package(version, held=False):
 
 def seen(**other):
     return {
-        "packages": {}, "files": dict.fromkeys(state.FILES), "manifest": {}, "sources": {}, "lists": True, "running": "6.1.0-56-amd64",
+        "packages": {}, "files": dict.fromkeys(state.FILES), "manifest": {}, "sources": {}, "keyrings": {},
+        "lists": True, "running": "6.1.0-56-amd64",
         "installed_kernels": ["6.1.0-56-amd64"], "header_kernels": [], "loaded": False, "nouveau": False, **other,
     }  # fmt: skip
 
@@ -43,6 +44,20 @@ def test_bare_host():
 def test_installed_driver_of_the_branch_stays():
     found = plan.decide(wish(), seen(packages=INSTALLED, header_kernels=["6.1.0-56-amd64"]))
     assert found["settled"] and found["driver"] == "580.95.05" and found["headers"] == []
+
+
+def test_preferences_of_another_driver_are_written_anew():
+    files = dict.fromkeys(state.FILES, "x")
+    host = seen(files=files, manifest={"files": files}, packages=INSTALLED)
+    assert repository.PREFERENCES not in plan.decide(wish(), host)["files_due"]
+    assert repository.PREFERENCES in plan.decide(wish(branch=595), host)["files_due"]
+
+
+def test_distribution_wants_neither_our_source_nor_our_preferences():
+    files = dict.fromkeys(state.FILES, "x")
+    own = wish(source="distribution", branch=None, kernel_modules=False)
+    assert plan.decide(own, seen(files=files))["files_due"] == [repository.SOURCE, repository.PREFERENCES]
+    assert plan.decide(own, seen())["files_due"] == []
 
 
 @pytest.mark.parametrize("other", [{"version": "580.126.09"}, {"branch": 590}, {"packages": ["nvidia-driver-cuda", "nvidia-kernel-dkms"]}])
@@ -82,10 +97,9 @@ def test_files_as_written_are_not_due():
         state.NOUVEAU: plan.sha256(state.NOUVEAU_TEXT), repository.SOURCE: plan.sha256(repository.source_text(URL)),
         repository.KEYRING: "k", repository.PREFERENCES: "p",
     }  # fmt: skip
-    assert plan.decide(wish(), seen(files=files, manifest={"files": files}))["files_due"] == []
-    assert plan.decide(wish(), seen(files=files, manifest={"files": {repository.PREFERENCES: "q"}}))["files_due"] == [
-        repository.PREFERENCES
-    ]
+    host = {"packages": INSTALLED, "files": {**dict.fromkeys(state.FILES), **files}}
+    assert plan.decide(wish(), seen(**host, manifest={"files": files}))["files_due"] == []
+    assert plan.decide(wish(), seen(**host, manifest={"files": {repository.PREFERENCES: "q"}}))["files_due"] == [repository.PREFERENCES]
 
 
 @pytest.mark.parametrize(

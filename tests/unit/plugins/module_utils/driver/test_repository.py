@@ -87,18 +87,3 @@ def test_preferences():
 
 def test_release():
     assert repository.release_of("Origin: NVIDIA\nLabel: NVIDIA CUDA\nSuite: \n") == {"Origin": "NVIDIA", "Label": "NVIDIA CUDA"}
-
-
-@pytest.mark.parametrize(
-    ("text", "there"),
-    [
-        (f"deb [signed-by=/usr/share/keyrings/cuda-archive-keyring.gpg] {URL} /\n", True),
-        (f"deb {URL.rstrip('/')} /\n", True),
-        (f"Types: deb\nURIs: {URL}\nSuites: /\n", True),
-        (f"# deb {URL} /\n", False),
-        (f"deb {URL.replace('debian12', 'debian13')} /\n", False),
-        (f"deb {URL}more /\n", False),
-    ],
-)
-def test_a_source_that_is_there_already(text, there):
-    assert repository.names_source(text, URL) is there

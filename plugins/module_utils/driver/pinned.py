@@ -1,0 +1,80 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What pins (resolve/pins.py, schema 1) mean for the driver of one host: pure functions."""
+
+from __future__ import annotations
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import state
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names, tables
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as schema
+
+
+def wish_of(pins):
+    """{version, branch, flavor, kernel_modules, source, kernels} that pins ask of role nvidia_driver.
+
+    pins: of the schema's shape. A mirror has the packages of NVIDIA's repository; mlinfra_mirrors says where it is.
+    """
+    flavor = pins["driver"]["flavor"]
+    return {
+        "version": pins["driver"]["version"],
+        "branch": tables.branch_of(pins["driver"]["version"]),
+        "flavor": flavor or "open",
+        "kernel_modules": flavor is not None,
+        "source": "distribution" if pins["source"] == "distribution" else "nvidia",
+        "kernels": [one["release"] for one in pins["kernels"]],
+    }
+
+
+def exact(pins, wanted):
+    """{name: version} of those names that are pinned; empty without pins."""
+    pinned = pins["packages"] if pins else {}
+    return {name: pinned[name] for name in wanted if name in pinned}
+
+
+def kernel_packages(wish, seen, kernels):
+    """Packages, as name or name=version, that bring kernels which are not here yet and the headers that are not; headers last."""
+    pinned = (wish["pins"] or {}).get("packages") or {}
+    listed = {one["release"]: one for one in (wish["pins"] or {}).get("kernels") or []}
+    images = [listed[kernel].get("image") for kernel in kernels if kernel in listed and kernel not in seen["installed_kernels"]]
+    headers = [header_package(wish, listed, kernel) for kernel in kernels if kernel not in seen["header_kernels"]]
+    return [spec(name, pinned) for name in images if name] + [spec(name, pinned) for name in headers]
+
+
+def header_package(wish, listed, kernel):
+    return (listed.get(kernel) or {}).get("headers") or wish["headers"].replace("KERNEL", kernel)
+
+
+def spec(name, pinned):
+    return "%s=%s" % (name, pinned[name]) if name in pinned else name
+
+
+def offered_with(offered, known):
+    """What sources offer, with what is installed already: that needs no source. known: see state.packages."""
+    found = {name: list(there) for name, there in offered.items()}
+    for name in known:
+        version = state.installed(known, name)
+        if version and version not in found.setdefault(name, []):
+            found[name].append(version)
+    return found
+
+
+def of_kernels(pins):
+    """Packages of the pinned kernels."""
+    return [one[part] for one in pins["kernels"] for part in ("headers", "image") if one.get(part)]
+
+
+def packages_of_role(wish):
+    """{name: version} of what is pinned for this role: other roles install the container toolkit and CUDA, and judge those themselves."""
+    pins, mine = wish["pins"], wish["packages"] + wish["companions"] + of_kernels(wish["pins"])
+    fabric = names.fabric_manager(pins["platform"], pins["source"], tables.branch_of(pins["driver"]["version"]))
+    return exact(pins, mine + [name for name in (fabric, names.NVLSM) if name])
+
+
+def problems(wish, gpu, platform, offered, today):
+    """([messages], [notices]) about pins on this host: see resolve.pins.apply. Packages that are missing in them are told by name."""
+    found = schema.apply(dict(wish["pins"], packages=packages_of_role(wish)), gpu, platform, offered, today)
+    told = ["nvidia_driver_%s" % one if one.startswith("pins") else "nvidia_driver_pins: %s" % one for one in found["problems"]]
+    if not told:
+        absent = [name for name in wish["packages"] + wish["companions"] if name not in wish["pins"]["packages"]]
+        told = ["nvidia_driver_pins.packages has no %s, which this host needs. %s" % (name, schema.AGAIN) for name in absent]
+    return told, found["warnings"]
