@@ -259,7 +259,7 @@ ansible_facts:
                 installer) or null; C(managed), whether role P(mlinfra.hosts.nvidia_driver#role) installed it; C(flavor) of the kernel
                 modules, V(open), V(proprietary) or null; C(packages), name and version; C(half_installed), names with their state.
               type: dict
-              sample: {version: 580.95.05, versions: [580.95.05], source: packages, managed: true, flavor: open, packages: {libcuda1: 580.95.05-1}}
+              sample: {version: 580.95.05, versions: [580.95.05], source: packages, managed: true, flavor: open}
             loaded:
               description: C(is_loaded), and C(version) and C(flavor) of the module, null where there is none.
               type: dict

@@ -84,8 +84,18 @@ class Gate:
 
     def _pass(self, call: Call, environ: dict[str, Any], start: Start, fault: Fault | None = None) -> Iterable[bytes]:
         CURRENT.call, CURRENT.terminate, CURRENT.capacity = call, fault.terminate if fault else "", fault.capacity if fault else -1
+        broken: list[str] = []
+
+        def forwarded(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            if line.startswith("500") and dict(headers).get("Content-Type", "").startswith("text/html"):
+                broken.append(line)
+                return lambda _data: None
+            return start(line, headers, *more)
+
         try:
-            answer = self._application(environ, start)
+            answer = self._application(environ, forwarded)
+            if broken:  # flask's page for an exception in moto: AWS answers in the service's own protocol, and the callers ask again
+                return _answer(start, *error_answer(call.service, "InternalError", "moto failed: the emulator's log says how", 500))
             if TIMING.visibility:
                 answer = [b"".join(answer)]
                 self._visibility.note(call, answer[0])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -192,6 +193,28 @@ def test_hosts_may_not_use_the_control_interface() -> None:
     environ = {"PATH_INFO": "/sandbox/reset", "REQUEST_METHOD": "POST", "REMOTE_ADDR": "10.42.0.9"}
     gate(environ, lambda line, *_: said.append(line))
     assert said == ["403 Forbidden"]
+
+
+def test_an_exception_in_moto_is_an_answer_that_clients_understand() -> None:
+    from sandbox.aws.gate import Gate
+
+    def broken(_environ, start):
+        start("500 INTERNAL SERVER ERROR", [("Content-Type", "text/html; charset=utf-8")])
+        return [b"<!doctype html>"]
+
+    said = []
+    body = b"".join(Gate(broken, lambda: None, {})(_request("Action=DescribeInstances"), lambda *more: said.append(more)))
+    ((status, headers),) = said
+    assert status.startswith("500") and dict(headers)["Content-Type"] == "text/xml"
+    assert b"<Code>InternalError</Code>" in body
+
+
+def _request(body: str) -> dict[str, object]:
+    scope = f"{FAKE_KEY}/20260101/us-east-1/ec2/aws4_request"
+    return {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/", "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body.encode()),
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+    }  # fmt: skip
 
 
 def test_quarantine_drops_every_setting_of_the_user() -> None:
