@@ -259,7 +259,7 @@ ansible_facts:
                 installer) or null; C(managed), whether role P(mlinfra.hosts.nvidia_driver#role) installed it; C(flavor) of the kernel
                 modules, V(open), V(proprietary) or null; C(packages), name and version; C(half_installed), names with their state.
               type: dict
-              sample: {version: 580.95.05, versions: [580.95.05], source: packages, managed: true, flavor: open}
+              sample: {version: 580.95.05, source: packages, managed: true, flavor: open, packages: {libcuda1: 580.95.05-1}}
             loaded:
               description: C(is_loaded), and C(version) and C(flavor) of the module, null where there is none.
               type: dict
@@ -286,9 +286,7 @@ ansible_facts:
               sample:
                 - {name: nvidia, version: 580.95.05, kernel: 6.1.0-41-amd64, architecture: x86_64, state: installed}
         pins:
-          description: >-
-            Pins as role P(mlinfra.hosts.nvidia_driver#role) wrote them down, C(current) of the driver that is here and C(previous) of the
-            one before its last change, to return to; null where there is none.
+          description: Pins that role P(mlinfra.hosts.nvidia_driver#role) wrote down, of the C(current) and the C(previous) driver, or null.
           type: dict
           sample: {current: {schema: 1}, previous: null}
         driver_state:

@@ -78,6 +78,12 @@ options:
       - O(source), O(version), O(flavor), O(kernel_modules) and O(kernels) follow from them.
     type: dict
     version_added: 0.5.0
+  gpu:
+    description:
+      - The GPUs that O(pins) have to hold for, C(models), C(architectures) and C(nvswitch_count) as in the fact C(mlinfra_gpu), where an
+        image is made on a host without them. Otherwise those on the PCI bus count.
+    type: dict
+    version_added: 0.5.0
   take_over:
     description:
       - Replace a driver that no earlier run of this module installed. One of NVIDIA's installer is removed by its own
@@ -236,6 +242,7 @@ ARGUMENTS = {
     "packages_absent": {"type": "list", "elements": "str", "default": []},
     "companions": {"type": "list", "elements": "str", "default": []},
     "pins": {"type": "dict"},
+    "gpu": {"type": "dict"},
     "take_over": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
     "kernels": {"type": "list", "elements": "str", "default": ["running", "newest-installed"]},
@@ -264,7 +271,7 @@ def run(module, folder):
     prepare.refuse(decided["problems"])
     program = apt.Apt(module.run_command, wish["proxy"], wish["lock_timeout"])
     job = install.Install(wish, seen, decided, program)
-    job.gpu, job.platform = reading.gpu(Host()), platform.look()
+    job.gpu, job.platform = dict(reading.gpu(Host()), **(wish["gpu"] or {})), platform.look()
     job.host = hosts.of(job.gpu, job.platform)
     made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
     held = plan.holds_due(wish, seen["packages"], decided["driver"])

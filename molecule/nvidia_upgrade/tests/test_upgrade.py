@@ -32,11 +32,11 @@ class Hosts:
     def __init__(self, folder):
         self.folder = folder
 
-    def converge(self, wishes, code=0):
+    def converge(self, wishes, code=0, playbook="converge.yml"):
         """The output of the role with other variables for some hosts, on these alone. wishes: {host: {variable: value}}."""
         inventory = self.folder / "wishes.yml"
         inventory.write_text(json.dumps({"all": {"hosts": wishes}}))
-        done = play(SCENARIO, "-i", inventory, "--limit", ",".join(wishes), SCENARIO / "converge.yml")
+        done = play(SCENARIO, "-i", inventory, "--limit", ",".join(wishes), SCENARIO / playbook)
         assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
         return done.stdout
 
@@ -139,7 +139,7 @@ def test_upgrade_across_branches_and_nothing_the_second_time(hosts):
 
 def test_back_to_what_facts_say_was_before(hosts):
     wish = {"nvidia_driver_pins": "{{ ansible_facts['mlinfra_gpu'].pins.previous }}"}
-    assert all(changes(hosts.converge(dict.fromkeys(PINNED, wish))).values())
+    assert all(changes(hosts.converge(dict.fromkeys(PINNED, wish), playbook="back.yml")).values())
     is_driver(hosts, FIRST, *PINNED)
     for name, record in hosts.recorded(*PINNED).items():
         assert record == {"schema": 1, "current": pins(name, FIRST), "previous": pins(name, LATER)}

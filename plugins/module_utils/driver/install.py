@@ -61,7 +61,7 @@ class Install:
             aside.take(self.seen["running"])
         for path, data in self.texts().items():
             if path in self.decided["files_due"]:
-                change.write(path, data)
+                change.write(path, data, late=path in self.decided["off"])
         if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
             self._refresh()
         if self.decided["kernel_packages"]:

@@ -44,7 +44,7 @@ class Transaction:
         self.program = program
         self.pattern = os.path.join(state.LISTS, lists + "*")
         self.before = snapshot()
-        self.files = {}
+        self.files, self.late = {}, set()
         self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in GROWING}
         self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
         self.lists = set(glob.glob(self.pattern))
@@ -55,9 +55,11 @@ class Transaction:
         if path not in self.files:
             self.files[path] = (open_bytes(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else None)
 
-    def write(self, path, data):
-        """Write a root-owned, readable file in one step; None removes it."""
+    def write(self, path, data, late=False):
+        """Write a root-owned, readable file in one step; None removes it. late: apt cannot work while it is as before."""
         self.keep(path)
+        if late:
+            self.late.add(path)
         put(path, data, 0o644)
 
     def brought(self):
@@ -71,7 +73,7 @@ class Transaction:
         """Put everything back. Returns (what was done, in words; what could not be, in words)."""
         done, left = [], []
         for path, (data, mode) in self.files.items():
-            if path != EXTENDED:
+            if path != EXTENDED and path not in self.late:
                 put(path, data, mode)
         moved = difference(self.before, snapshot())
         if moved["new"]:
@@ -83,6 +85,8 @@ class Transaction:
         back = dict(moved["changed"], **moved["gone"])
         if back:
             self._restore(back, done, left)
+        for path in sorted(self.late):
+            put(path, *self.files[path])
         self._attempt(left, "configure", ["dpkg", "--configure", "-a", "--force-confold"])
         selections = {name: "hold" if one["held"] else "install" for name, one in self.before.items() if one["version"]}
         now = snapshot()

@@ -40,3 +40,14 @@ def test_undone_is_as_before(change, tmp_path):
     assert (tmp_path / "settings").read_text() == "old" and (tmp_path / "settings").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "settings", "used"]
     assert [path.name for path in (tmp_path / "used").iterdir()] == ["mine"] and not list((tmp_path / "empty").iterdir())
+
+
+def test_what_keeps_apt_from_working_comes_back_last(change, tmp_path, monkeypatch):
+    foreign = tmp_path / "cuda.list"
+    foreign.write_text("deb foreign")
+    change.write(str(foreign), b"# off", late=True)
+    seen = []
+    monkeypatch.setattr(change, "_restore", lambda back, done, left: seen.append(foreign.read_text()))
+    monkeypatch.setattr(transaction, "difference", lambda before, after: {"new": [], "changed": {"a": "1"}, "gone": {}, "revived": []})
+    change.undo()
+    assert seen == ["# off"] and foreign.read_text() == "deb foreign"
