@@ -14,6 +14,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 
 EXTENDED = "/var/lib/apt/extended_states"
 ARCHIVES = "/var/cache/apt/archives"
+WANTED = "/etc/systemd/system/*.wants/*"
 # dkms and the packages' scripts leave files there that no package owns.
 GROWING = (dkms.TREE, dkms.MODULES, "/var/lib/mlinfra", "/etc/apt/keyrings", "/boot")
 
@@ -48,6 +49,7 @@ class Transaction:
         self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in GROWING}
         self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
         self.lists = set(glob.glob(self.pattern))
+        self.wanted = set(links(WANTED))
         self.keep(EXTENDED)
 
     def keep(self, path):
@@ -123,6 +125,10 @@ class Transaction:
             os.unlink(path)
         for path in set(glob.glob(self.pattern)) - self.lists:
             os.unlink(path)
+        # A package that enables its service may forget it when it goes; what leads to a unit that is there is somebody's.
+        for path in set(links(WANTED)) - self.wanted:
+            if not os.path.exists(path):
+                os.unlink(path)
         for top, was in self.growing.items():
             for path in set(listing(top)) - (was or set()):
                 if os.path.isdir(path) and not os.path.islink(path):
@@ -131,6 +137,11 @@ class Transaction:
                     os.unlink(path)
             if was is None and os.path.isdir(top) and not os.listdir(top):
                 os.rmdir(top)
+
+
+def links(pattern):
+    """Symbolic links, also those that lead nowhere."""
+    return [path for path in glob.glob(pattern) if os.path.islink(path)]
 
 
 def listing(top):

@@ -24,6 +24,7 @@ def change(tmp_path, monkeypatch):
     monkeypatch.setattr(transaction, "GROWING", [str(tmp_path / name) for name in ("empty", "used", "absent")])
     monkeypatch.setattr(transaction, "EXTENDED", str(tmp_path / "extended_states"))
     monkeypatch.setattr(transaction, "ARCHIVES", str(tmp_path / "archives"))
+    monkeypatch.setattr(transaction, "WANTED", str(tmp_path / "*.wants/*"))
     monkeypatch.setattr(transaction.state, "LISTS", str(tmp_path / "lists"))
     monkeypatch.setattr(transaction.state, "packages", dict)
     return transaction.Transaction(Program(), "nvidia")
@@ -51,3 +52,13 @@ def test_what_keeps_apt_from_working_comes_back_last(change, tmp_path, monkeypat
     monkeypatch.setattr(transaction, "difference", lambda before, after: {"new": [], "changed": {"a": "1"}, "gone": {}, "revived": []})
     change.undo()
     assert seen == ["# off"] and foreign.read_text() == "deb foreign"
+
+
+def test_services_that_a_package_left_enabled_go_with_their_unit(change, tmp_path):
+    wants = tmp_path / "multi-user.target.wants"
+    wants.mkdir()
+    (tmp_path / "other.service").write_text("")
+    (wants / "gone.service").symlink_to(tmp_path / "gone.service")
+    (wants / "other.service").symlink_to(tmp_path / "other.service")
+    change.undo()
+    assert [path.name for path in wants.iterdir()] == ["other.service"]
