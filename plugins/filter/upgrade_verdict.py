@@ -11,7 +11,8 @@ version_added: 0.5.0
 author:
   - mlinfra.hosts contributors (@mlinfra)
 description:
-  - Wants the pinned driver installed, and loaded where one is loaded, in one piece, without a restart to come, and no GPU worse than before.
+  - Wants the pinned driver installed, and loaded where one is loaded, in one piece, without a restart to
+    come, and no GPU worse than before.
 positional: _input
 options:
   _input:

@@ -49,8 +49,8 @@ def plan(name, facts, record, found, settings):
     decided = course(name, facts, record, found["pins"], settings)
     if decided["action"] == UPGRADE and settings["local"]:
         told.append(
-            "%s is the machine that Ansible runs on: a reboot would stop this run. Upgrade it from another one, or leave it out with --limit."
-            % name
+            "%s is the machine that Ansible runs on: a reboot would stop this run. Upgrade it from another one, or leave it out with "
+            "--limit." % name
         )
     # A host on its way has been drained before; whether it still is, the run looks at before it changes anything.
     if decided["action"] == UPGRADE and decided["resumes"] is None:
@@ -74,8 +74,8 @@ def course(name, facts, record, pins, settings):
         return answer(
             REFUSE,
             [
-                "%s was returned from driver %s to %s at %s: %s. Nothing was changed. Set upgrade_retry to true to try these pins again, give "
-                "other upgrade_pins, or leave the host out with --limit."
+                "%s was returned from driver %s to %s at %s: %s. Nothing was changed. Set upgrade_retry to true to try these pins "
+                "again, give other upgrade_pins, or leave the host out with --limit."
                 % (name, pins["driver"]["version"], record["from"]["driver"]["version"], record["at"], str(record["why"]).rstrip("."))
             ],
         )

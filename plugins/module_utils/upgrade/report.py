@@ -13,6 +13,7 @@ WORK = (decide.UPGRADE, decide.UNDRAIN, decide.RETURN)
 HEADINGS = ("host", "from", "to", "result", "seconds")
 DONE, UNCHANGED, BACK, STRANDED, DRAINED, UNBEGUN = "upgraded", "unchanged", "returned", "not returned", "still drained", "not begun"
 SILENT = "no answer"
+PREDICTED = {decide.UPGRADE: "would be upgraded", decide.UNDRAIN: "would be undrained"}
 BAD = (BACK, STRANDED, DRAINED, SILENT)
 
 
@@ -50,10 +51,7 @@ def row(name, told, check):
     idle = {decide.NONE: UNCHANGED, decide.SKIP: planned.get("words")}
     result = outcome.get("result") or idle.get(action)
     if result is None:
-        started = told.get("started")
-        result = {decide.UPGRADE: "would be upgraded", decide.UNDRAIN: "would be undrained"}.get(action, "would be returned") if check else (
-            SILENT if started else UNBEGUN
-        )
+        result = PREDICTED.get(action, "would be returned") if check else SILENT if told.get("started") else UNBEGUN
     return dict(versions, host=name, result=result, seconds=outcome.get("seconds"), why=outcome.get("why"))
 
 
