@@ -33,13 +33,13 @@ def batches(actions, canary, batch):
     """
     total = len([one for one in actions if one in WORK])
     first, later = size(canary, total), size(batch, total)
-    sizes, room, count = [], first, 0
-    for number, action in enumerate(actions, 1):
-        count += 1
+    sizes, room = [], 0
+    for action in actions:
+        if not sizes or action in WORK and room == 0:
+            room = later if sizes else first
+            sizes.append(0)
+        sizes[-1] += 1
         room -= action in WORK
-        if room == 0 or number == len(actions):
-            sizes.append(count)
-            room, count = later, 0
     return sizes
 
 

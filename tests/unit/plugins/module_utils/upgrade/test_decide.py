@@ -111,7 +111,8 @@ def test_host_in_use_is_taken_where_it_is_drained_or_wished(settings):
 
 @given(
     stage=st.sampled_from((None, *stages.STAGES)), there=st.sampled_from((FIRST, LATER, THIRD)),
-    wished=st.sampled_from((FIRST, LATER, THIRD)), state=st.sampled_from(("coherent", "reboot_pending", "mismatch")), retry=st.booleans(), to=st.sampled_from((LATER, THIRD)),
+    wished=st.sampled_from((FIRST, LATER, THIRD)), state=st.sampled_from(("coherent", "reboot_pending", "mismatch")),
+    retry=st.booleans(), to=st.sampled_from((LATER, THIRD)),
 )  # fmt: skip
 def test_any_host_has_a_next_step(stage, there, wished, state, retry, to):
     old = record(stage, to=to, why="told") if stage else None

@@ -20,8 +20,8 @@ ACTIONS = ("none", "skip", "upgrade", "undrain", "return")
     [
         (["upgrade"] * 9, 1, "25%", [1, 2, 2, 2, 2]),
         (["upgrade"] * 3, "1", "100%", [1, 2]),
-        (["none", "upgrade", "none", "upgrade"], 1, 1, [2, 2]),
-        (["upgrade", "none"], 1, 1, [1, 1]),
+        (["none", "upgrade", "none", "upgrade"], 1, 1, [3, 1]),
+        (["upgrade", "none"], 1, 1, [2]),
         (["none", "none"], 1, "25%", [2]),
         ([], 1, "25%", []),
     ],
