@@ -56,7 +56,9 @@ class Hosts:
         """Kill the playbook, and all that it started, when a task begins."""
         command = ["ansible-playbook", "-i", SCENARIO / "inventory", *self.options(driver)]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
-        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, start_new_session=True)
+        child = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, start_new_session=True
+        )
         said = []
         with child:
             for line in child.stdout:

@@ -8,6 +8,8 @@ Facts are mlinfra_gpu of module gpu_facts; pins are of schema 1 (resolve/pins.py
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import pinned
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import record as recorded
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import health
@@ -39,7 +41,8 @@ def plan(name, facts, record, found, settings):
     action: none (it has them), skip (no GPU), upgrade, undrain (only that is left), return (a way back that was stopped), refuse.
     back: the pins of the way back without what other roles install. resumes: the stage that a run before was stopped in, or null.
     """
-    told = [one.replace("nvidia_driver_pins", "upgrade_pins") for one in found["problems"]]
+    # The lookup speaks of the role's variable.
+    told = [re.sub("^nvidia_driver_pins", "upgrade_pins", one) for one in found["problems"]]
     if settings["upgrade_reboot"] not in POLICIES:
         told.append("upgrade_reboot is %r: expected %s." % (settings["upgrade_reboot"], " or ".join(POLICIES)))
     if told:
