@@ -1,0 +1,76 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""In which batches hosts are upgraded, and what became of them: pure functions."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
+
+WORK = (decide.UPGRADE, decide.UNDRAIN, decide.RETURN)
+HEADINGS = ("host", "from", "to", "result", "seconds")
+DONE, UNCHANGED, BACK, STRANDED, DRAINED, UNBEGUN = "upgraded", "unchanged", "returned", "not returned", "still drained", "not begun"
+SILENT = "no answer"
+PREDICTED = {decide.UPGRADE: "would be upgraded", decide.UNDRAIN: "would be undrained"}
+BAD = (BACK, STRANDED, DRAINED, SILENT)
+
+
+def size(wished, total):
+    """How many hosts a number or a percentage of ``total`` is, at least one. :raises ValueError:"""
+    found = re.match(r"^([0-9]+)(%?)$", str(wished).strip())
+    if not found or int(found.group(1)) < 1:
+        raise ValueError("%s: expected a number of hosts, as in 2, or a part of them, as in 25%%." % wished)
+    number = int(found.group(1))
+    return max(1, min(total, total * number // 100) if found.group(2) else number)
+
+
+def batches(actions, canary, batch):
+    """Sizes of batches, one after the other over all hosts, so that each has its number of hosts with work to do.
+
+    actions: of the hosts, in order. The first batch has ``canary`` of them, the others ``batch``; both as size() takes them.
+    """
+    total = len([one for one in actions if one in WORK])
+    first, later = size(canary, total), size(batch, total)
+    sizes, room = [], 0
+    for action in actions:
+        if not sizes or action in WORK and room == 0:
+            room = later if sizes else first
+            sizes.append(0)
+        sizes[-1] += 1
+        room -= action in WORK
+    return sizes
+
+
+def row(name, told, check):
+    """{host, from, to, result, seconds, why} of one host. told: {plan, outcome: {result, why, seconds}}, each may be missing."""
+    planned, outcome = told.get("plan") or {}, told.get("outcome") or {}
+    action = planned.get("action")
+    versions = {key: planned[key]["driver"]["version"] if planned.get(key) else None for key in ("from", "to")}
+    idle = {decide.NONE: UNCHANGED, decide.SKIP: planned.get("words")}
+    result = outcome.get("result") or idle.get(action)
+    if result is None:
+        result = PREDICTED.get(action, "would be returned") if check else SILENT if told.get("started") else UNBEGUN
+    return dict(versions, host=name, result=result, seconds=outcome.get("seconds"), why=outcome.get("why"))
+
+
+def summary(hosts, check=False):
+    """{hosts: {name: row}, problems: [sentence], table: [line]}. hosts: {name: told}, in order; see row."""
+    rows = [row(name, told, check) for name, told in hosts.items()]
+    problems = []
+    for one in rows:
+        if one["result"] in BAD:
+            why = str(one["why"] or "it does not answer any more; run the playbook again when it does").rstrip(".")
+            problems.append("%s, driver %s to %s: %s. %s." % (one["host"], one["from"], one["to"], one["result"], why))
+    left = [one["host"] for one in rows if one["result"] == UNBEGUN]
+    if problems and left:
+        problems.append("The run stopped there: %s %s not touched." % (", ".join(left), "was" if len(left) == 1 else "were"))
+    return {"hosts": {one["host"]: one for one in rows}, "problems": problems, "table": table(rows)}
+
+
+def table(rows):
+    """Lines for people."""
+    cells = [HEADINGS] + [tuple("" if one[key] is None else str(one[key]) for key in HEADINGS) for one in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of upgrades begin with: pins, and facts of a host that has one GPU."""
+
+from __future__ import annotations
+
+KERNEL = "6.1.0-98-amd64"
+ADDRESS = "0000:00:1e.0"
+FIRST, LATER, THIRD = "580.95.05", "595.58.03", "610.43.02"
+
+
+def pins(driver, flavor="open"):
+    names = ["nvidia-driver-cuda"] + (["nvidia-kernel-open-dkms"] if flavor else [])
+    packages = dict.fromkeys(names, f"{driver}-1")
+    packages.update({f"linux-headers-{KERNEL}": "6.1.198-1", "cuda-toolkit-13-0": "13.0.1-1"})
+    return {
+        "schema": 1, "platform": "Debian-12", "machine": "x86_64", "source": "nvidia", "gpu": {},
+        "wish": {"cuda": None, "framework": None, "mode": "compatible", "mig": False},
+        "driver": {"version": driver, "branch": int(driver.split(".")[0]), "flavor": flavor, "dkms": "nvidia"},
+        "fabric_manager": None, "nvlsm": None, "cuda": None, "container_toolkit": None, "dcgm": None,
+        "kernels": [{"release": KERNEL, "headers": f"linux-headers-{KERNEL}", "image": None}], "packages": packages,
+    }  # fmt: skip
+
+
+def found(driver):
+    """As lookup driver_pins says it."""
+    return {"pins": pins(driver), "problems": [], "wish": {"version": driver}}
+
+
+def facts(driver=FIRST, current=None, previous=None, state="coherent", health="healthy", loaded=None, processes=(), **more):
+    """mlinfra_gpu. current, previous: drivers whose pins are written down; loaded: driver of the module, as installed if None."""
+    return {
+        "present": True,
+        "container": False,
+        "gpus": [{"address": ADDRESS, "health": {"state": health, "reasons": ["told"]}, "now": {"processes": list(processes)}}],
+        "driver": {
+            "installed": {"version": driver, "managed": True, "source": "packages"},
+            "loaded": {"is_loaded": True, "version": loaded or driver},
+        },
+        "driver_state": state,
+        "driver_reasons": ["told"],
+        "pins": {"current": pins(current or driver) if driver else None, "previous": pins(previous) if previous else None},
+        "kernel": {"running": KERNEL, "newest_installed": KERNEL},
+        **more,
+    }
+
+
+def record(stage, before=FIRST, to=LATER, **more):
+    return {
+        "schema": 1, "stage": stage, "from": pins(before), "to": pins(to), "gpus": {ADDRESS: "healthy"}, "boot": "one", "failed": None,
+        "why": None, "began": "2026-11-27T10:00:00Z", "at": "2026-11-27T10:03:30Z", **more,
+    }  # fmt: skip
