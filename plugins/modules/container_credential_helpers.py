@@ -61,7 +61,7 @@ changed_files:
   returned: success
   type: list
   elements: str
-  sample: [/home/admin/.docker/config.json]
+  sample: [/etc/skel/.docker/config.json]
 """
 
 import json

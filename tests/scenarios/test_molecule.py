@@ -15,7 +15,8 @@ from scripts import tree
 SEQUENCE = ["create", "check", "converge", "idempotence", "verify", "destroy"]
 # Those that take longest begin first, or the end of the run would wait for one of them. Only the order hangs on this list.
 LONG = (
-    "nvidia_dkms", "upgrade", "container_runtime", "mlflow_server", "nvidia_upgrade", "host_baseline", "default", "nvidia_driver", "python_env",
+    "nvidia_dkms", "upgrade", "container_runtime", "mlflow_server", "nvidia_upgrade",
+    "host_baseline", "default", "nvidia_driver", "python_env",
 )  # fmt: skip
 SCENARIOS = sorted(tree.scenarios(), key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
 
