@@ -109,7 +109,9 @@ def apply(pins, gpu, platform, offered, today):
         return {"problems": told, "rejected": [], "warnings": [], "pins": None, "packages": {}}
     host, wish = hosts.of(gpu, platform), wishes.of(wish_of(pins))
     host["kernels"] = [one["release"] for one in pins["kernels"]]
-    told = differs(pins, host) or ["pins: %s" % one for one in conflicts.problems(host, wish)]
+    # The CUDA that a framework brought was no wish: resolve takes an older one than a GPU's own, and warns that kernels are compiled late.
+    asked = dict(wish, cuda=pins["wish"].get("cuda"))
+    told = differs(pins, host) or ["pins: %s" % one for one in conflicts.problems(host, asked)]
     if told:
         return {"problems": told, "rejected": [], "warnings": [], "pins": None, "packages": {}}
     packages, warnings = for_host(pins, host, wish)
