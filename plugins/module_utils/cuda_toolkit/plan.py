@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import repository, state, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import repository, sources, state, versions
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, tables
 
 META = {"full": "cuda-toolkit-%d-%d", "runtime": "cuda-libraries-%d-%d"}
@@ -146,7 +146,7 @@ def decide(wish, seen):
     remove = [name for one in others for name in of_release(packages, one)] if wish["remove_others"] else []
     hold = [name for one in wished for name in of_release(packages, one) if not packages[name]["held"]] if wish["hold"] else []
     default = cuda.parse(wish["default"]) if wish["default"] else max(wished, key=pair, default=None)
-    listed = [path for path, text in sorted(seen["sources"].items()) if repository.names_source(text, wish["repository"])]
+    listed = [path for path, text in sorted(seen["sources"].items()) if sources.keys_of(path, text or "", wish["repository"])]
     return {
         "problems": driver_problems(wish, exact),
         "missing": missing,

@@ -92,13 +92,6 @@ def source_text(url):
     return "# Written by role mlinfra.hosts.nvidia_driver.\nTypes: deb\nURIs: %s\nSuites: /\nSigned-By: %s\n" % (url, KEYRING)
 
 
-def names_source(text, url):
-    """Whether the text of a sources file, one-line or deb822, has this repository already, not commented out."""
-    plain = re.escape(url.rstrip("/"))
-    pattern = r"^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*(?:\S+\s+)*)%s/?(?:\s|$)" % plain
-    return bool(re.search(pattern, text, re.MULTILINE | re.IGNORECASE))
-
-
 def preferences_text(release, pins):
     """The repository before the distribution's packages of the same names, and each of ``pins`` ({name: version}) at its version."""
     named = [(letter, release.get(field)) for letter, field in (("o", "Origin"), ("l", "Label"))]

@@ -72,6 +72,13 @@ def test_a_source_of_somebody_else_is_used_as_it_is():
     assert set(decide(seen)["files"]) == {plan.PROFILE}
 
 
+def test_a_source_that_is_switched_off_is_none():
+    """As role nvidia_driver leaves one of somebody else with another key."""
+    off = f"Types: deb\nURIs: {URL}\nSuites: /\nEnabled: no\n"
+    decided = decide(host(files={}, sources={"/etc/apt/sources.list.d/cuda.sources": off}))
+    assert not decided["listed"] and plan.repository.SOURCE in decided["files"]
+
+
 def test_others_go_only_when_asked_and_nothing_else_does():
     seen = host(
         {**toolkit("12.8"), **toolkit("12.4"), "libcuda1": "580.95.05-1", "libfoo-12-4": "1", "cuda-drivers": "580"}, "/usr/local/cuda-12.8"
