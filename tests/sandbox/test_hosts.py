@@ -179,6 +179,8 @@ def test_an_image_of_a_host_has_its_disk(lab: Lab):
         lab.said(instance_id, f"sudo sh -c '{script}; sync'")
         made = ec2.create_image(InstanceId=instance_id, Name=name)["ImageId"]
         ec2.terminate_instances(InstanceIds=[instance_id])
+        # the next instance may get its address, and would be answered for by what still goes down
+        wait_for("host gone", lambda: not (lab.state / "netns" / instance_id).exists())
         return made
 
     script = "echo one >/root/one; echo one >/var/lib/docker/one; rm -r /usr/bin/less /etc/skel; mkdir /etc/skel"

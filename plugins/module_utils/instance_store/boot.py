@@ -42,22 +42,22 @@ def wait(wish):
 def main():
     wish = carry.stored()
     if not wish:
-        print("%s is missing or damaged: run role mlinfra.hosts.instance_store again" % carry.WISH, file=sys.stderr)
+        sys.stderr.write("%s is missing or damaged: run role mlinfra.hosts.instance_store again" % carry.WISH + "\n")
         return 1
     wish = dict(wish, boot=True, wipe=[])
     wait(wish)
     seen = carry.look(wish, run)
     if not seen["disks"]:
-        print("this machine has no disks for %s any more" % wish["mount_point"], file=sys.stderr)
+        sys.stderr.write("this machine has no disks for %s any more" % wish["mount_point"] + "\n")
         return 1
     try:
         done = carry.act(wish, run, seen)
     except (carry.Refused, carry.Broken) as error:
-        print(str(error), file=sys.stderr)
+        sys.stderr.write(str(error) + "\n")
         return 1
-    print("\n".join(done) or "%s is as it shall be" % wish["mount_point"])
+    sys.stdout.write(("\n".join(done) or "%s is as it shall be" % wish["mount_point"]) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

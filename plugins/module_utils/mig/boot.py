@@ -44,7 +44,7 @@ def look():
 def main():
     layout = carry.stored()
     if layout is None:
-        print("%s is missing or damaged: run role mlinfra.hosts.mig again" % carry.WISH, file=sys.stderr)
+        sys.stderr.write("%s is missing or damaged: run role mlinfra.hosts.mig again" % carry.WISH + "\n")
         return 1
     try:
         gpus = look()
@@ -54,13 +54,13 @@ def main():
         if shutil.which(carry.CTK) and (done or stale):
             carry.refresh(run, path, done)
     except (carry.Refused, carry.Broken, reading.Unreadable) as error:
-        print(str(error), file=sys.stderr)
+        sys.stderr.write(str(error) + "\n")
         return 1
-    print("\n".join(done) or "the layout is as it shall be")
+    sys.stdout.write(("\n".join(done) or "the layout is as it shall be") + "\n")
     if waiting:
-        print("waiting for another reboot: GPU %s" % ", ".join(map(str, waiting)), file=sys.stderr)
+        sys.stderr.write("waiting for another reboot: GPU %s" % ", ".join(map(str, waiting)) + "\n")
     return 1 if waiting else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

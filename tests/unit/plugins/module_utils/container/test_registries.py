@@ -16,11 +16,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.container import reg
 
 tomllib = pytest.importorskip("tomllib")
 CA = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
-WISH = [
+WISH = (
     {"name": "registry.example.org:5000", "insecure": True},
     {"name": "mirror.example.org", "ca": CA},
     {"name": "ghcr.io", "mirrors": ["https://mirror.example.org/v2/ghcr"]},
-]
+)
 
 
 def files(engine, mirrors=(), wish=WISH):
