@@ -273,7 +273,8 @@ options:
           idle:
             description:
               - How long a host may be idle before O(pools[].lease.on_idle). Idle is a host whose GPUs all do less than 5 % of what they
-                can; one whose C(nvidia-smi) is not there or tells no such number (MIG), when its load is below a tenth of its CPUs.
+                can; one whose C(nvidia-smi) is not there or tells no such number (MIG), when its load is below a tenth of its CPUs and
+                below 1. A host that Ansible is at work on is not idle.
               - A timer on the host measures it, which only instances have that were launched with a lease.
             type: str
           on_idle:

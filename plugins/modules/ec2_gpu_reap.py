@@ -141,7 +141,7 @@ def main():
         caller = identify(clients, scope)
         ec2 = clients.get("ec2")
         found = reap.find(ec2, caller.account_id, clients.region, scope.stack, scope.environment, int(time.time()))
-        found = reap.guarded(ec2, found)
+        found = reap.guarded(ec2, found, module.warn)
         due = {one.instance_id for one in found if not one.reason}
         if not module.check_mode:
             found = reap.terminate(ec2, found)

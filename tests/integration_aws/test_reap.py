@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 import ansible_collections.mlinfra.hosts as collection
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import reap
@@ -53,10 +54,11 @@ def put(lab, *ids, **tags):
     lab.client("ec2").create_tags(Resources=list(ids), Tags=[{"Key": f"mlinfra:{key}", "Value": value} for key, value in tags.items()])
 
 
-def look(lab, now=None, stack=None, environment=None):
+def look(lab, now=None, stack=None, environment=None, warned=None):
     """What the module finds: id → reason."""
     ec2 = lab.client("ec2")
-    found = reap.guarded(ec2, reap.find(ec2, ACCOUNT, REGION, stack, environment, int(time.time() if now is None else now)))
+    found = reap.find(ec2, ACCOUNT, REGION, stack, environment, int(time.time() if now is None else now))
+    found = reap.guarded(ec2, found, ([] if warned is None else warned).append)
     return {one.instance_id: one.reason for one in found}
 
 
@@ -88,6 +90,27 @@ def test_what_people_have_protected_stays(lab, leased):
     put(lab, first, protect="jane's long run")
     put(lab, second, protect="false")
     assert look(lab) == {first: "it has the tag mlinfra:protect", second: ""}
+
+
+def test_a_protection_that_cannot_be_read_keeps_nothing_from_its_end(lab, leased):
+    class Refusing:
+        def __init__(self, real):
+            self.real = real
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+        def describe_instance_attribute(self, **_asked):
+            raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "DescribeInstanceAttribute")
+
+    first, second = leased()
+    put(lab, first, second, expires=LONG_AGO)
+    lab.client("ec2").modify_instance_attribute(InstanceId=second, DisableApiTermination={"Value": True})
+    warned, refusing = [], Refusing(lab.client("ec2"))
+    found = reap.guarded(refusing, reap.find(refusing, ACCOUNT, REGION, None, None, int(time.time())), warned.append)
+    assert [one.split(":")[0] for one in warned] == sorted([first, second]) and "UnauthorizedOperation" in warned[0]
+    ended = {one.instance_id: one.reason for one in reap.terminate(refusing, found)}
+    assert ended[first] == "" and "OperationNotPermitted" in ended[second], "EC2 itself keeps what is protected"
 
 
 @pytest.mark.parametrize("copied", [False, True])

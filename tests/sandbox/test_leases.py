@@ -40,10 +40,11 @@ def launch(lab: Lab, behaviour: str, theirs: str, **tags: str) -> str:
 
 
 def test_hosts_end_themselves_and_only_when_it_is_time(lab: Lab):
-    short = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 120))
+    short = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 150))
     long = launch(lab, "terminate", THEIRS, expires=moment(int(time.time()) + 120))
     idle = launch(lab, "stop", IDLE_GPU, idle="60")
     lab.client("ec2").create_tags(Resources=[long], Tags=[{"Key": "mlinfra:expires", "Value": moment(int(time.time()) + 7200)}])
+    wait_for("its user data has run", lambda: lab.ssh(short, "sudo test -s /root/theirs").returncode == 0)
     assert lab.said(short, "sudo cat /root/theirs; systemctl is-active mlinfra-lease.timer").split() == ["their", "own", "active"]
     wait_for("the one whose lease is over has ended", lambda: lab.state_of(short) == "terminated", 240)
     reason = lab.instance(short)["StateReason"]["Code"]

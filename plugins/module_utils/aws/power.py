@@ -85,7 +85,7 @@ def switch(act: Any, change: Change) -> None:
         act.call("ec2", "start_instances", InstanceIds=[change.id])
     except Exception as error:
         if decided(code_of(error)):
-            raise _no_capacity(change, code_of(error), message_of(error)) from error
+            raise _stays_stopped(change, code_of(error), message_of(error)) from error
         raise
     start = Start()
     act.wait(f"starting {change.name} ({change.id})", lambda: _runs(act, change, start))
@@ -95,7 +95,7 @@ def _runs(act: Any, change: Change, start: Start) -> bool:
     raw = _status(act, change)
     reason = start.refused(raw)
     if reason is not None:
-        raise _no_capacity(change, reason["Code"], reason.get("Message", ""))
+        raise _stays_stopped(change, reason["Code"], reason.get("Message", ""))
     return raw["State"]["Name"] in ("running", *ENDED)
 
 
@@ -104,12 +104,17 @@ def _status(act: Any, change: Change) -> dict[str, Any]:
     return raws[0] if raws else {"State": {"Name": "unknown"}}
 
 
-def _no_capacity(change: Change, code: str, message: str) -> StackError:
+def _stays_stopped(change: Change, code: str, message: str) -> StackError:
     found, pool = change.found, change.wish.make["pool"]
     what = f"{change.name} ({change.id}, {found.state['instance_type']} in {found.state['zone']}) cannot be started"
+    why, hint = ruling(code).why, f"terminate {change.id}, which loses its disk, and run again: its slot is then filled"
+    if decided(code):
+        hint = f"Run again later; or {hint} where there is capacity"
+    else:
+        why, hint = "it began and stopped again", f"Mend that, or look at its system log, and run again; or {hint} anew"
     return StackError(
-        f"{what}: {ruling(code).why} ({code}: {message})",
-        f"Run again later; or terminate {change.id}, which loses its disk, and run again: its slot is then filled where there is capacity",
+        f"{what}: {why} ({code}: {message})",
+        hint,
         code=code,
         path=f"pools.{pool.name}.power",
         instance_id=change.id,

@@ -9,7 +9,7 @@ token that it was launched with is one of that stack, which nobody can put on af
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED
@@ -83,16 +83,24 @@ def judge(raw: Mapping[str, Any], account_id: str, region: str, fleets: Mapping[
     return found
 
 
-def guarded(ec2: Any, leased: Iterable[Leased]) -> list[Leased]:
-    """The same, with a reason for those that have termination protection: one of them would keep EC2 from ending others of its zone."""
+def guarded(ec2: Any, leased: Iterable[Leased], warn: Callable[[str], Any]) -> list[Leased]:
+    """The same, with a reason for those that have termination protection.
+
+    Where that cannot be read it is said, and the instance goes like the others: EC2 itself keeps one that is protected.
+    """
     return [
-        one._replace(reason="it has termination protection") if not one.reason and _protected(ec2, one.instance_id) else one
+        one._replace(reason="it has termination protection") if not one.reason and _protected(ec2, one.instance_id, warn) else one
         for one in leased
     ]
 
 
-def _protected(ec2: Any, instance_id: str) -> bool:
-    answer = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="disableApiTermination")
+def _protected(ec2: Any, instance_id: str, warn: Callable[[str], Any]) -> bool:
+    try:
+        answer = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="disableApiTermination")
+    except Exception as error:
+        told = f"{code_of(error) or type(error).__name__}: {message_of(error)}"
+        warn(f"{instance_id}: whether it has termination protection cannot be read ({told}); if it has, EC2 refuses to end it")
+        return False
     return bool(answer["DisableApiTermination"].get("Value"))
 
 

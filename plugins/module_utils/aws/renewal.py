@@ -153,7 +153,7 @@ class _Attempt:
         if changed and self.start:
             code = _started(self.act, self.change, Offer(self.have, self.change.found.state["zone"], "on_demand"))
         if code:
-            now = f"it is stopped as {self.have}, which has no capacity either"
+            now = f"it is stopped as {self.have}, which does not start either ({code})"
         else:
             self.unmark()
             now = f"it runs as {self.have} again" if self.start else f"it is stopped as {self.have}, as it was"
@@ -182,7 +182,7 @@ def _modify(act: Any, change: Change, name: str) -> None:
 
 
 def _started(act: Any, change: Change, offer: Offer) -> str:
-    """Start it; nothing once it runs, else EC2's code for the capacity that it does not have."""
+    """Start it; nothing once it runs, else EC2's code for what keeps it from that."""
     try:
         act.call("ec2", "start_instances", InstanceIds=[change.found.id])
     except Exception as error:

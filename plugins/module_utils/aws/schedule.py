@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
@@ -218,7 +219,8 @@ def _make(act: Any, change: Change) -> str:
 def _request(act: Any, change: Change, name: str) -> dict[str, Any]:
     """Of both calls: an update leaves out nothing, since what is left out is reset."""
     scope, seen = act.scope, act.seen
-    due = max(epoch(change.wish.state["expires"]) or 0, seen.now + _SOON)
+    now = max(seen.now, int(time.time()))  # what was seen may be minutes old after a launch
+    due = max(epoch(change.wish.state["expires"]) or 0, now + _SOON)
     return {
         "Name": name,
         "GroupName": "default",

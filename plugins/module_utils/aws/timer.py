@@ -35,7 +35,20 @@ def tags():
         raise
     return {name[8:]: ask("meta-data/tags/instance/" + name, token=token) for name in names if name.startswith("mlinfra:")}
 
+def configured():
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/" + name + "/cmdline", "rb") as file:
+                said = file.read()
+        except OSError:
+            continue
+        if b"BECOME-SUCCESS-" in said or b"AnsiballZ_" in said:
+            return True
+    return False
+
 def busy():
+    if configured():  # Ansible is at work on it: most of that is waiting for downloads
+        return True
     try:
         query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
         use = [float(one) for one in subprocess.run(query, stdout=subprocess.PIPE, timeout=30, check=True).stdout.split()]
@@ -43,7 +56,7 @@ def busy():
             return max(use) >= 5
     except (OSError, subprocess.SubprocessError, ValueError):
         pass
-    return os.getloadavg()[0] >= 0.1 * (os.cpu_count() or 1)
+    return os.getloadavg()[0] >= min(1, 0.1 * (os.cpu_count() or 1))
 
 def idle_for():
     with open("/proc/uptime") as file:
@@ -73,7 +86,9 @@ why = over(tags())
 if why:
     print("mlinfra: this host powers itself off: " + why)
     sys.stdout.flush()
-    subprocess.run(["systemctl", "poweroff"], check=True)
+    # a blocking inhibitor of anybody would keep it running (systemd 257 minds them for root too)
+    if subprocess.run(["systemctl", "poweroff", "-i"]).returncode:
+        subprocess.run(["systemctl", "poweroff", "--force"], check=True)
 """
 
 # platform-python is what RHEL 8 has instead of python3.

@@ -21,11 +21,16 @@ def raw(state, code=""):
         ([(0, raw("stopped", NONE))], [False]),
         ([(0, raw("stopped", NONE)), (1, raw("pending")), (2, raw("stopped", NONE))], [False, False, True]),
         ([(1, raw("stopped", NONE)), (SETTLED, raw("stopped", NONE))], [False, True]),
-        ([(1, raw("pending")), (2, raw("stopped", "Client.InstanceInitiatedShutdown"))], [False, False]),
-        ([(1, raw("pending")), (2, raw("stopped", "Server.ScheduledStop"))], [False, False]),
+        ([(1, raw("pending")), (2, raw("stopped", "Client.InstanceInitiatedShutdown"))], [False, True]),
+        ([(1, raw("pending")), (2, raw("stopped", "Client.InternalError"))], [False, True]),
+        ([(1, raw("stopped", "Client.InternalError")), (SETTLED, raw("stopped", "Client.InternalError"))], [False, False]),
+        ([(1, raw("pending")), (2, raw("stopped", "Client.UserInitiatedShutdown"))], [False, False]),
         ([(1, raw("pending")), (2, {"State": {"Name": "stopped"}})], [False, False]),
     ],
-    ids=["of the last stop", "of this start", "begun unseen", "by the host itself", "not for capacity", "untold"],
+    ids=[
+        "of the last stop", "of this start", "begun unseen",
+        "by the host itself", "a lost key", "perhaps of the last stop", "by somebody", "untold",
+    ],  # fmt: skip
 )
 def test_whose_reason_it_is(seen, refused):
     now = [0.0]

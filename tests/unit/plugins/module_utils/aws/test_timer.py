@@ -127,4 +127,21 @@ def test_what_counts_as_busy(host, monkeypatch, said, load, busy):
 
     monkeypatch.setattr(host.subprocess, "run", run)
     monkeypatch.setattr(host.os, "getloadavg", lambda: (load, 0, 0))
+    monkeypatch.setattr(host, "configured", lambda: False)
     assert host.busy() == busy
+    monkeypatch.setattr(host, "configured", lambda: True)
+    assert host.busy()
+
+
+def test_many_processors_are_not_idle_with_one_at_work(host, monkeypatch):
+    monkeypatch.setattr(host, "configured", lambda: False)
+    monkeypatch.setattr(host.os, "cpu_count", lambda: 192)
+    monkeypatch.setattr(host.os, "getloadavg", lambda: (1.0, 0, 0))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert host.busy()
+
+
+def test_ansible_at_work_on_the_host_is_seen(host):
+    with subprocess.Popen(["sh", "-c", ": BECOME-SUCCESS-x; read line"], stdin=subprocess.PIPE) as child:
+        assert host.configured()
+        child.communicate(b"\n")
