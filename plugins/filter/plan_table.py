@@ -50,8 +50,11 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 # what needs the reader's eye comes first
-_ORDER = ("blocked", "foreign", "delete", "replace", "create", "update", "pending")
-_DONE = {"delete": "deleted", "replace": "replaced", "create": "created", "update": "updated", "keep": "kept"}
+_ORDER = ("blocked", "foreign", "delete", "replace", "create", "adopt", "update", "pending")
+_DONE = {"delete": "deleted", "replace": "replaced", "create": "created", "adopt": "adopted", "update": "updated", "keep": "kept"}
+# why something goes that needs no word: it was asked for
+_PLAIN_ENDS = ("the stack is to be absent", "not declared any more")
+_PREPAID = ("reservation", "capacity_block")
 # What tells one new resource from another; any kind has few of them.
 _TELLING = ("bucket_name", "repository_name", "instance_type", "cidr", "zone", "market")
 
@@ -62,12 +65,17 @@ def plan_table(result: Any, done: bool = False) -> list[str]:
     shown = [change for change in result["plan"] if change["action"] != "keep" or _remarkable(change)]
     shown.sort(key=lambda change: _ORDER.index(change["action"]) if change["action"] in _ORDER[:2] else len(_ORDER))
     words = _DONE if done else {}
-    rows = [(words.get(change["action"], change["action"]), change["kind"], str(change["name"]), _detail(change)) for change in shown]
+    prices = _prices(result)
+    rows = [
+        (words.get(change["action"], change["action"]), change["kind"], str(change["name"]), _detail(change, prices)) for change in shown
+    ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
     return [
         _headline(result, any(change["action"] != "keep" for change in shown), done),
         *lines,
+        *_bound(result["plan"]),
+        *_cost(result["plan"], prices, done),
         *([] if done else _preflight(result)),
         f"plan_id {result['plan_id']}",
     ]
@@ -88,6 +96,34 @@ def _preflight(result: Mapping) -> list[str]:
     return [*lines, *([f"preflight: {passed} of {len(found)} checks passed"] if found else [])]
 
 
+def _bound(plan: list) -> list[str]:
+    """How to let deletions happen that the bound on them keeps from it."""
+    bounded = [change for change in plan if change["action"] == "blocked" and str(change.get("reason")).startswith("max_delete ")]
+    return [f"to carry it out all the same: aws_stack_max_delete: {len(bounded)}"] if bounded else []
+
+
+def _prices(result: Mapping) -> dict[tuple, float]:
+    """(type, zone, market) → USD an hour, of all offers whose price is known."""
+    offers = [offer for each in (result.get("offers") or {}).values() for offer in each]
+    return {_offer(offer): offer["usd_per_hour"] for offer in offers if offer.get("usd_per_hour") is not None}
+
+
+def _offer(one: Mapping) -> tuple:
+    return one.get("instance_type"), one.get("zone"), one.get("market")
+
+
+def _cost(plan: list, prices: Mapping, done: bool) -> list[str]:
+    """What the instances that are launched cost by the hour, at the first of their offers."""
+    made = [change["after"] for change in plan if change["kind"] == "instance" and change["action"] in ("create", "replace")]
+    if done or not made:
+        return []
+    bought = [_offer(after) for after in made if (after or {}).get("market") not in _PREPAID]
+    known = [prices[offer] for offer in bought if offer in prices]
+    lack = f", and {len(bought) - len(known)} without a known price" if len(known) < len(bought) else ""
+    paid = f", and {len(made) - len(bought)} into what is paid for already" if len(bought) < len(made) else ""
+    return [f"launches {len(made)}: {sum(known):.2f} USD an hour at the first offers{lack}{paid}"]
+
+
 def _headline(result: Mapping, changes: bool, done: bool) -> str:
     counts = result.get("summary") or {}
     parts = [f"{counts[action]} {_verb(action, done)}" for action in (*_ORDER, "keep") if counts.get(action)]
@@ -101,13 +137,16 @@ def _verb(action: str, done: bool) -> str:
     return _DONE[action] if done else f"to {action}"
 
 
-def _detail(change: Mapping) -> str:
+def _detail(change: Mapping, prices: Mapping) -> str:
     """What it is for a new resource, which one it is for one that goes, the reason for anything else."""
     before, after = change.get("before") or {}, change.get("after") or {}
     if change["action"] == "create":
-        return " ".join(str(after[key]) for key in _TELLING if after.get(key))
+        told = [str(after[key]) for key in _TELLING if after.get(key)]
+        told += [f"{prices[_offer(after)]:g} USD/h"] if _offer(after) in prices else []
+        return " ".join([*told, *([f"leased until {after['expires']}"] if after.get("expires") else [])])
     if change["action"] == "delete":
-        return str(change.get("id") or "")
+        why = "" if str(change.get("reason")) in _PLAIN_ENDS else str(change.get("reason") or "")
+        return f"{change.get('id') or ''} {why}".strip()
     if change["action"] == "keep":
         return f"{change.get('id') or ''} {change['reason']}".strip()
     reason = " ".join(str(change.get("reason") or "").split())

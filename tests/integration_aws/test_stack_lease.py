@@ -316,3 +316,19 @@ def test_a_record_whose_answer_was_lost_is_taken_back_too(lab, go):
     with pytest.raises(StackError, match="no offer is left"):
         go({"expire": "3h"})
     assert lab.client("ssm").get_parameters_by_path(Path="/mlinfra/vision/dev/leases")["Parameters"] == []
+
+
+def test_an_end_in_the_past_ends_hosts_and_is_bounded_like_a_deletion(lab, go, clock):
+    first, second = go({"expire": "3d"})["outputs"]["pools"]["train"]["instance_ids"]
+    clock(10 * 60)
+    before = tags(lab, first)["mlinfra:expires"]
+    told = go({"expire": "5m"}, check=True)
+    assert [line(told, name)["action"] for name in ("train-0", "train-1")] == ["blocked", "blocked"]
+    assert before in line(told, "train-0")["reason"] and "max_delete is 0 and 2 " in line(told, "train-0")["reason"]
+    with pytest.raises(StackError, match="has passed, instead of"):
+        go({"expire": "5m"})
+    assert tags(lab, first)["mlinfra:expires"] == before
+    told = go({"expire": "1h"}, check=True)
+    assert line(told, "train-0")["action"] == "update" and f"instead of {before}" in line(told, "train-0")["reason"]
+    go({"expire": "5m"}, more={"max_delete": 2})
+    assert epoch(tags(lab, second)["mlinfra:expires"]) < time.time() + 10 * 60

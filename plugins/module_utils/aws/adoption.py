@@ -123,7 +123,9 @@ def _unfit(one: str, found: Optional[Found], pool: Pool, intent: Intent, seen: O
         return f"it is {found.facts['status']}", "Run again when it is running or stopped"
     have = found.state["instance_type"]
     if have not in pool.instance_types:
-        return f"it is a {have}, and the pool wants {' or '.join(pool.instance_types)}", f"Add {have} to instance_types"
+        return f"it is a {have}, and the pool wants {' or '.join(pool.instance_types)}", (
+            f"Adopt it in another pool, or add {have} to instance_types" + (", which take the place of gpu" if pool.gpu else "")
+        )
     return _misplaced(found, pool, seen)
 
 

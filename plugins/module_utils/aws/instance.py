@@ -195,6 +195,9 @@ class Instance(Ec2Kind):
     def refused(self, change: Change, intent: Intent, seen: Observed) -> str:
         return power.refused(change, seen)
 
+    def ending(self, change: Change, seen: Observed) -> str:
+        return terms.over_at_once(change, seen)
+
     def surplus(self, found: Found, intent: Intent) -> bool:
         """``count`` is the declaration of a pool's size: no ``prune`` is needed to shrink it."""
         declared = found.facts["pool"] in [pool.name for pool in intent.stack.pools or ()]
@@ -207,7 +210,7 @@ class Instance(Ec2Kind):
     def settle(self, change: Change, intent: Intent, seen: Observed) -> Change:
         if change.wish.adopts is not None:
             change = adoption.settle(change, self.note(change.found, change.wish, seen))
-        return changing.settle(change, intent.control.force, seen)
+        return changing.settle(terms.settle(change), intent.control.force, seen)
 
     def careful(self, change: Change) -> bool:
         return change.wish is not None and ("replaces" in change.wish.make or changing.TYPE in change.fields)

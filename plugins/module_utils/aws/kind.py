@@ -113,6 +113,10 @@ class Kind:
         """The change of a wish, with what the kind itself decides about it. Pure."""
         return change
 
+    def ending(self, change: Change, seen: Observed) -> str:
+        """Why an update ends the resource, as a deletion would; nothing where it does not. Pure."""
+        return ""
+
     def same(self, word: str, want: Any, have: Any) -> bool:
         return canonical(want) == canonical(have)
 

@@ -219,7 +219,7 @@ def _none(pool: Pool, zones: list[str], seen: Observed, rejected: list[Rejected]
             path=f"pools.{pool.name}",
         )
     if not offered:
-        hint = f"{seen.region} has none of them, or allow other types"
+        hint = f"Check the name: no zone of {seen.region} offers such a type. Or allow other types, or use another region"
         return StackError(f"pools.{pool.name} wants {wanted}: not offered in {', '.join(zones)}", hint, path=f"pools.{pool.name}")
     telling = [one for one in rejected if one.zone in zones] or rejected
     reasons = dict.fromkeys(f"{' '.join(filter(None, one[:3]))}: {one.reason}" for one in telling)

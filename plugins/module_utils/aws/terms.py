@@ -187,6 +187,22 @@ def join(seen: Observed) -> None:
             found.state["enforced"] = "host" if TIMER in found.tags else NOBODY
 
 
+def settle(change: Change) -> Change:
+    """The change of an instance that is there, with its new end in words."""
+    if change.action == "update" and EXPIRES in change.tags:
+        old = (change.before or {}).get("tags", {}).get(EXPIRES)
+        change.reason += f"; leased until {change.tags[EXPIRES]}" + (f" instead of {old}" if old else "")
+    return change
+
+
+def over_at_once(change: Change, seen: Observed) -> str:
+    """What is to be said of an instance whose lease is moved into the past: its timer, its schedule or the playbook reap ends it then."""
+    new, old = epoch(change.tags.get(EXPIRES)), epoch(change.found.tags.get(EXPIRES)) if change.found is not None else None
+    if new is None or new > seen.now or (old is not None and old <= seen.now):
+        return ""
+    return f"its lease would end at {moment(new)}, which has passed, instead of {moment(old) if old is not None else 'never'}"
+
+
 def note(found: Found, pool: Pool) -> str:
     if pool.lease is None:
         return ""

@@ -93,7 +93,7 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
 
 def _markets(section: Mapping[str, Any], path: str, problems: Problems) -> tuple[str, ...]:
     markets = checks.present(section["market"])
-    if section["market"] is not None and not markets:
+    if section["market"] is not None and not any(section["market"]):
         problems.add(f"{path}.market", "[]", "at least one market is needed", "Leave it out for on_demand")
     checks.unique(checks.each(section["market"], f"{path}.market"), problems)
     return markets or ("on_demand",)

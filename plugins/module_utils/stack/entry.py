@@ -37,6 +37,7 @@ def fail_cleanly(module: Any) -> Iterator[None]:
         told = error.result()
         for sentence in told.pop("warnings", ()):
             warn(sentence)
+        told.setdefault("changed", bool(told.get("applied")))
         module.fail_json(msg=error.message, **told)
     except (BotoCoreError, ClientError) as error:
         told = explain(error)

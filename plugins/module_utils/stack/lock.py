@@ -195,7 +195,8 @@ class Lock:
         return StackError(
             f"the stack {self.scope.prefix} is locked{waited}: {value.get('owner', 'somebody')} holds {self.name} since {since}, "
             f"until {until} unless it renews it",
-            "Wait for that run (lock_timeout: SECONDS waits), or set break_lock: true if it is certainly dead. Nothing was changed",
+            "Wait for that run (lock_timeout: SECONDS waits), or set break_lock: true if it is certainly dead; variables of the playbooks "
+            "begin with aws_stack_. Nothing was changed",
             lock={"name": self.name, "owner": value.get("owner"), "run": value.get("run"), "since": since, "expires": until},
         )
 

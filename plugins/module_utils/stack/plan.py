@@ -35,7 +35,7 @@ def plan(intent: Intent, seen: Observed) -> list[Change]:
             remade.update(Ref(change.kind, change.name) for change in changes if change.action == "replace")
     place = {kind.name: number for number, kind in enumerate(KINDS)}
     changes.sort(key=lambda change: (1, -place[change.kind]) if change.action == "delete" else (0, 0))
-    return _bounded(changes, intent)
+    return _bounded(changes, intent, seen)
 
 
 def managed(kind: Kind, intent: Intent) -> bool:
@@ -133,9 +133,14 @@ def _shown(found: Found) -> dict[str, Any]:
     return plain({**found.state})
 
 
-def _bounded(changes: list[Change], intent: Intent) -> list[Change]:
-    """More deletions than ``max_delete`` allows: none of them is carried out."""
+def _bounded(changes: list[Change], intent: Intent, seen: Observed) -> list[Change]:
+    """More deletions than ``max_delete`` allows: none of them is carried out. What ends with its update counts as one."""
     going = [change for change in changes if change.action in ("delete", "replace") and not BY_NAME[change.kind].transient]
+    for change in [one for one in changes if one.action == "update"]:
+        ending = BY_NAME[change.kind].ending(change, seen)
+        if ending:
+            change.reason = ending
+            going.append(change)
     limit = intent.control.max_delete
     if not intent.absent and len(going) > limit:
         for change in going:

@@ -81,6 +81,37 @@ def test_nothing_to_change():
     assert plan_table(result())[0] == "Account 123456789012, us-east-1: nothing to change, nothing there"
 
 
+def test_what_is_launched_has_its_price_and_its_end():
+    offer = {"instance_type": "g5.xlarge", "zone": "us-east-1a", "market": "spot"}
+    made = [change("create", "instance", f"train-{slot}", after={**offer, "expires": "2026-11-29T23:44:00Z"}) for slot in (0, 1)]
+    other = change("create", "instance", "train-2", after={**offer, "market": "on_demand"})
+    held = change("create", "instance", "train-3", after={**offer, "market": "reservation"})
+    offers = [{**offer, "usd_per_hour": 0.4}, {**offer, "market": "on_demand", "usd_per_hour": None}]
+    plan = {**result(*made, other, held), "offers": {"train": offers}}
+    assert plan_table(plan)[1:-1] == [
+        "create  instance  train-0  g5.xlarge us-east-1a spot 0.4 USD/h leased until 2026-11-29T23:44:00Z",
+        "create  instance  train-1  g5.xlarge us-east-1a spot 0.4 USD/h leased until 2026-11-29T23:44:00Z",
+        "create  instance  train-2  g5.xlarge us-east-1a on_demand",
+        "create  instance  train-3  g5.xlarge us-east-1a reservation",
+        "launches 4: 0.80 USD an hour at the first offers, and 1 without a known price, and 1 into what is paid for already",
+    ]
+    assert not [line for line in plan_table(plan, done=True) if line.startswith("launches")]
+
+
+def test_what_goes_says_why_and_what_is_bounded_says_how_it_would():
+    gone = change("delete", "instance", "train-1", "worth least (spot)", id="i-1")
+    bounded = [change("blocked", "instance", f"train-{slot}", "max_delete is 0 and 2 would be deleted or replaced (x)") for slot in (2, 3)]
+    shielded = change("blocked", "instance", "train-4", "i-4 is protected")
+    told = plan_table(result(gone, *bounded, shielded))
+    assert [line for line in told if "train-1" in line] == ["delete   instance  train-1  i-1 worth least (spot)"]
+    assert "to carry it out all the same: aws_stack_max_delete: 2" in told
+
+
+def test_an_adoption_is_a_change():
+    told = plan_table(result(change("adopt", "instance", "train-0", "it is as declared")), done=True)
+    assert told[:2] == ["Account 123456789012, us-east-1: 1 adopted", "adopted  instance  train-0  it is as declared"]
+
+
 @pytest.mark.parametrize("value", [None, [], {"msg": "failed"}])
 def test_what_is_no_result_is_refused(value):
     with pytest.raises(AnsibleFilterError, match="Register it"):
