@@ -41,7 +41,9 @@ def _passes(refusal: Refusal, made: Collection[str], removed: Collection[str]) -
     """Seconds within which it may pass; 0 for one that does not."""
     if refusal.code in BUSY:
         return _BUSY_FOR
-    return window("ec2:RunInstances", refusal.code, refusal.message, made, removed) or 0.0
+    # of its launches, or of the template that it launches from, which was made a moment before
+    allowed = [window(call, refusal.code, refusal.message, made, removed) for call in ("ec2:RunInstances", "ec2:CreateFleet")]
+    return max((seconds for seconds in allowed if seconds is not None), default=0.0)
 
 
 class Patience:

@@ -14,6 +14,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again impo
 CAPACITY = Refusal(None, "InsufficientInstanceCapacity", "none")
 BUSY, BROKEN = Refusal(None, "RequestLimitExceeded", "slow down"), Refusal(None, "InternalError", "sorry")
 PROFILE = Refusal(None, "InvalidParameterValue", "Invalid IAM Instance Profile name")
+TEMPLATE = Refusal(None, "InvalidLaunchTemplateName.NotFoundException", "The specified launch template does not exist")
+VERSION = Refusal(None, "InvalidLaunchTemplateId.VersionNotFound", "Could not find launch template version")
 WRONG = Refusal(None, "InvalidParameterValue", "Invalid value 'x' for y")
 
 
@@ -26,9 +28,12 @@ WRONG = Refusal(None, "InvalidParameterValue", "Invalid value 'x' for y")
         ([BROKEN], (), Verdict(BROKEN, 60)),
         ([PROFILE], (), Verdict(PROFILE, 0)),
         ([BUSY, PROFILE], ("instance_profile",), Verdict(PROFILE, 90)),
+        ([CAPACITY, TEMPLATE], ("launch_template",), Verdict(TEMPLATE, 60)),
+        ([VERSION], ("launch_template",), Verdict(VERSION, 60)),
+        ([TEMPLATE], ("instance_profile",), Verdict(TEMPLATE, 0)),
         ([BUSY, WRONG], ("instance_profile",), Verdict(WRONG, 0)),
     ],
-    ids=["none", "capacity", "busy", "broken", "a profile that is not new", "a new profile", "wrong"],
+    ids=["none", "capacity", "busy", "broken", "a profile that is not new", "a new profile", "a new template", "its version", "a template that is not new", "wrong"],
 )
 def test_what_passes(refusals, made, expected):
     assert verdict(refusals, made, ()) == expected
