@@ -14,6 +14,7 @@ from typing import Any, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, schedule, volumes
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again import UNFIT, UNTRIED, untried
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import seal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.spot import Refused, SpotLaunch
@@ -93,7 +94,7 @@ class Launching:
         """Whether the offer is in the zone of those that a pool in one zone has got by now."""
         if not batch.pool.together:
             return True
-        zones = {one.zone for _change, one, mine in self.launched.values() if mine is batch}
+        zones = {one.zone for _change, one, mine in list(self.launched.values()) if mine is batch}  # other threads add to it
         return not zones or offer.zone in zones
 
     def _least(self, batch: Batch) -> int:
@@ -148,18 +149,19 @@ class Launching:
         try:
             outcome = SpotLaunch(self.act, batch.pool, slots, batch.ended, requests, least).run()
         except Refused as error:
-            self._refused(error.refusals, error.request_id, offers)
+            self._refused(error.refusals, error.request_id, offers, noted=(UNFIT,))
             raise
         except Exception as error:
             request_id = _request_id(getattr(error, "response", None))
-            if not decided(code_of(error)):
+            if not decided(code_of(error)) or code_of(error) == UNFIT:
                 self._refused([Refusal(None, code_of(error) or type(error).__name__, message_of(error))], request_id, offers)
                 raise
             for offer in offers:
                 self.search.failed(offer, code_of(error), message_of(error), request_id)
             batch.asked |= set(offers)
             return
-        self._refused(outcome.refusals, outcome.request_id, offers)
+        left = untried(outcome.refusals)
+        self._refused(outcome.refusals, outcome.request_id, offers, noted=(UNTRIED,) if left else ())
         for offer in dict.fromkeys(offer for _id, offer in outcome.instances):
             self.search.taken(offer, outcome.request_id)
         filled = list(zip(batch.open, outcome.instances))
@@ -167,18 +169,22 @@ class Launching:
             self._filled(batch, change, offer, instance_id)
         batch.open = batch.open[len(filled) :]
         if batch.open and not outcome.again:
-            batch.asked |= set(offers)
+            batch.asked |= set(offers) - left
         schedule.launched(self.act, [change for change, _instance in filled])
         # They have the tag with all slots of the launch by now; a run that ends here leaves the rest to the next one.
         self.act.reader.together(*[lambda change=change, id=id: self._say_slot(change, id) for change, (id, _offer) in filled])
-        if batch.open and outcome.again:  # it has launched some: each further fleet does, or is the last
+        if batch.open and (outcome.again or left):  # each further fleet has launched some before it, or has fewer offers, or is the last
             self._launch_spot(batch, offers)
 
-    def _refused(self, refusals: list[Refusal], request_id: Optional[str], offers: list[Offer]) -> None:
-        """What names no offer is about the request: it is told of each of its offers, and rules none of them out."""
+    def _refused(self, refusals: list[Refusal], request_id: Optional[str], offers: list[Offer], noted: tuple[str, ...] = ()) -> None:
+        """What names no offer is about the request: it is told of each of its offers, and rules none of them out.
+
+        :param noted: codes that rule nothing out in this answer.
+        """
         for refusal in refusals:
             if refusal.offer is not None:
-                self.search.failed(refusal.offer, refusal.code, refusal.message, request_id)
+                tell = self.search.noted if refusal.code in noted else self.search.failed
+                tell(refusal.offer, refusal.code, refusal.message, request_id)
                 continue
             for offer in offers:
                 self.search.noted(offer, refusal.code, refusal.message, request_id)

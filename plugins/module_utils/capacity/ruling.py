@@ -30,6 +30,7 @@ _RULINGS = {
     "ReservationCapacityExceeded": Ruling("offer", "the reservation is used up"),
     "SpotMaxPriceTooLow": Ruling("offer", "spot costs more there than max_hourly_usd"),
     "Unsupported": Ruling("type_in_zone", "the zone does not have this type"),
+    "InvalidFleetConfiguration": Ruling("type_in_zone", "the zone does not have this type"),  # of one offer, inside a fleet's answer
     "InsufficientFreeAddressesInSubnet": Ruling("zone", "the subnet has no free addresses"),
     "VcpuLimitExceeded": Ruling("quota", "the account's vCPU quota is used up"),
     "InstanceLimitExceeded": Ruling("quota", "the account's quota is used up"),

@@ -43,7 +43,9 @@ def ec2(monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("page", [b"<!DOCTYPE html>\n<html><br>no</html>", b"  <html><body>no<br></body></html>", b"<HTML><hr></HTML>", b""])
+@pytest.mark.parametrize(
+    "page", [b"<!DOCTYPE html>\n<html><br>no</html>", b"  <html><body>no<br></body></html>", b"<HTML><hr></HTML>", b""]
+)
 def test_a_page_instead_of_an_answer_is_asked_for_again(ec2, page):
     client, sent = ec2((502, page), (200, GOOD))
     assert client.describe_vpcs()["Vpcs"] == [] and len(sent) == 2

@@ -28,6 +28,7 @@ ALL = [MINE, OTHER, BLOCK, SPOT_A, SPOT_B, G5_SPOT, P5_SPOT, G6, G5]
         (SPOT_A, "Server.SpotInstanceTermination", [SPOT_A]),
         (MINE, "ReservationCapacityExceeded", [MINE]),
         (G6, "Unsupported", [MINE, OTHER, BLOCK, SPOT_A, G6]),
+        (SPOT_A, "InvalidFleetConfiguration", [MINE, OTHER, BLOCK, SPOT_A, G6]),
         (G6, "InsufficientFreeAddressesInSubnet", [MINE, OTHER, BLOCK, SPOT_A, G5_SPOT, P5_SPOT, G6]),
         (SPOT_A, "MaxSpotInstanceCountExceeded", [SPOT_A, SPOT_B, G5_SPOT]),
         (G6, "VcpuLimitExceeded", [G6, G5]),
