@@ -55,7 +55,8 @@ def read(act: Any, answer: Mapping[str, Any], made: Fleet) -> Answer:
             return Answer(fleet_id, there, refusals, request_id, aged)
         if over > min(_LOOK, act.intent.control.wait_timeout):
             raise Unanswered(
-                f"EC2 does not say what the fleet {fleet_id} launched{f' ({why})' if why else ''}: no other offer was tried, since it may have launched all",
+                f"EC2 does not say what the fleet {fleet_id} launched{f' ({why})' if why else ''}: "
+                "no other offer was tried, since it may have launched all",
                 "Run again in some minutes: what it launched is found and kept",
                 request_id=request_id,
             )

@@ -12,7 +12,7 @@ import itertools
 from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, schedule, volumes
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, explain, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again import UNFIT, UNTRIED, untried
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
@@ -27,6 +27,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 #: Refused for a day after the launch's instances ended, of which they are listed for an hour: so many of these may have to be passed.
 _SPENT = "IdempotentInstanceTerminated"
 _REPLAYS = 30
+_USED_UP = ("ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity")
 
 
 class Batch:
@@ -56,13 +57,22 @@ class Launching:
         """:raises StackError: a pool has fewer instances than it needs; all that was launched runs, or has ended."""
         while True:
             self.act.reader.together(*[lambda batch=batch: self._attempt(batch) for batch in self.batches if batch.open])
-            if not self._wait():
+            more, late = self._wait()
+            if late is not None or not more:
                 break
         failures = [batch.failure for batch in self.batches if batch.failure is not None]
         if failures:
-            raise failures[0]
+            raise failures[0] if late is None else self._both(failures[0], late)
+        if late is not None:
+            raise late
         for pool in {batch.pool.name: batch.pool for batch in self.batches}.values():
             self._enough(pool)
+
+    def _both(self, failure: Exception, late: StackError) -> StackError:
+        """A pool's failure, and that others took too long: the one must not hide the other."""
+        told = explain(failure, self.act.reader.clients.call_of(failure))
+        text = f"{told.text.rstrip('.')}; and {late.text}"
+        return StackError(text, told.hint, told.code, told.request_id, **told.details)
 
     def _seen_ended(self, changes: list[Change]) -> set[str]:
         pool, slots = changes[0].wish.make["pool"].name, {change.wish.make["slot"] for change in changes}
@@ -110,10 +120,12 @@ class Launching:
 
     def _launch(self, batch: Batch, offer: Offer) -> None:
         """One request for all open slots; what EC2 says of its capacity is noted, all else is raised."""
-        act, pool = self.act, batch.pool
-        slots = [change.wish.make["slot"] for change in batch.open]
-        params = launch.request(batch.open, offer, self._least(batch), act.id)
+        act, pool, most = self.act, batch.pool, None
         for _attempt in range(_REPLAYS):
+            slots = [change.wish.make["slot"] for change in batch.open]
+            params = launch.request(batch.open, offer, self._least(batch), act.id)
+            if most is not None:
+                params["MaxCount"] = min(most, params["MaxCount"])
             token = launch.token(act.scope, act.seen.account_id, pool.name, slots, batch.ended, params)
             try:
                 answer = act.call("ec2", "run_instances", ClientToken=token, **params)
@@ -122,19 +134,24 @@ class Launching:
                 if code == _SPENT:
                     batch.ended.add(token)  # its instances are no longer listed, so the token itself stands for them
                     continue
+                if most is None and code in _USED_UP and params["MinCount"] <= (offer.available or 0) < params["MaxCount"]:
+                    # Not sooner: what is free in it is another number in the next run, and so would be the token.
+                    most = offer.available
+                    continue
                 if decided(code):
                     self.search.failed(offer, code, message_of(error), request)
                     return
                 self.search.failed(offer, code or type(error).__name__, message_of(error), request)
                 raise
             raws = answer["Instances"]
-            gone = [raw["InstanceId"] for raw in raws if raw["State"]["Name"] in ENDED]
-            if not gone:
+            gone = {raw["InstanceId"] for raw in raws if raw["State"]["Name"] in ENDED}
+            if len(gone) < len(raws):
                 self.search.taken(offer, _request_id(answer))
-                self._note(batch, offer, raws)
+                self._note(batch, offer, [raw for raw in raws if raw["InstanceId"] not in gone])
+            if not gone:
                 return
-            # EC2 still knew this token from a launch whose instances have ended since: they count as seen now, which makes another token.
-            batch.ended |= set(gone)
+            # EC2 still knew this token from a launch of which some have ended since: they count as seen now, which makes another token.
+            batch.ended |= gone
         raise StackError(
             f"pools.{pool.name}: EC2 keeps answering with instances that have ended, {_REPLAYS} times in a day", "Look why they end"
         )
@@ -212,10 +229,10 @@ class Launching:
         self.act.ids[Ref("instance", change.name)] = instance_id
         self.launched[instance_id] = (change, offer, batch)
 
-    def _wait(self) -> bool:
-        """Poll until all that was launched runs or has ended; whether some slots are to be launched once more.
+    def _wait(self) -> tuple[bool, Optional[StackError]]:
+        """Poll until all that was launched runs or has ended.
 
-        :raises StackError: wait_timeout passed.
+        :returns: whether some slots are to be launched once more; that it took too long.
         """
         waiting = {id for id, (change, _offer, _batch) in self.launched.items() if change.id == id}
         ended: list[dict[str, Any]] = []
@@ -233,12 +250,16 @@ class Launching:
                 waiting.discard(raw["InstanceId"])
             return not waiting
 
+        late: Optional[StackError] = None
         if waiting:
-            self.act.wait(f"launching {len(waiting)} instances", done)
+            try:
+                self.act.wait(f"launching {len(waiting)} instances", done)
+            except StackError as error:  # what has ended by now is judged all the same
+                late = error
         whose = [(batch, [raw for raw in ended if self.launched[raw["InstanceId"]][2] is batch]) for batch in self.batches]
         for batch, lost in whose:  # which forgets those that ended
             self._reopen(batch, lost)
-        return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches)
+        return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches), late
 
     def _left(self, batch: Batch) -> bool:
         return any(self._worth(batch, offer) for offer in batch.offers)
