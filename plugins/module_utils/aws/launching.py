@@ -120,7 +120,8 @@ class Launching:
 
     def _launch(self, batch: Batch, offer: Offer) -> None:
         """One request for all open slots; what EC2 says of its capacity is noted, all else is raised."""
-        act, pool, most = self.act, batch.pool, None
+        act, pool = self.act, batch.pool
+        most: Optional[int] = None  # as many as still fit into the reservation
         for _attempt in range(_REPLAYS):
             slots = [change.wish.make["slot"] for change in batch.open]
             params = launch.request(batch.open, offer, self._least(batch), act.id)
