@@ -28,6 +28,8 @@ class Mode:
     def applies(self, service: str, action: str) -> bool:
         if self.name.startswith("dies-") or self.name == "killed-unseen":
             return service == "ec2" and action in LAUNCHES
+        if self.name == "hollow":
+            return (service, action) == ("ec2", "CreateFleet")
         if self.name == "unseen":
             return service in ("ec2", "iam") and action.startswith(NEW)
         return True
@@ -38,6 +40,8 @@ class Mode:
         if self.name == "throttled":
             code = THROTTLED.get(service, "ThrottlingException")
             return [{**rule, "code": code, "status": 503 if service in THROTTLED else 400}] * 2
+        if self.name == "hollow":
+            return [{**rule, "drop": True, "after_effect": True}, {**rule, "hollow": True}]
         if self.name == "unanswered":  # one way at this position, the other one at the next
             dropped = zlib.crc32(f"{action}{nth}".encode()) % 2
             return [{**rule, **({"drop": True, "after_effect": True} if dropped else {"silent": True})}]
@@ -51,6 +55,7 @@ MODES = {
         Mode("broken", "HTTP 500, no effect", True, rule=(("code", "InternalError"), ("status", 500))),
         Mode("lost", "HTTP 500 after it took effect", True, rule=(("code", "InternalError"), ("status", 500), ("after_effect", True))),
         Mode("unanswered", "it took effect, and then the connection ends or the time for an answer does", True),
+        Mode("hollow", "the answer is lost, and that to the repeated request says nothing but the fleet's id", True),
         Mode("throttled", "throttled twice", True),
         Mode("unseen", "what it made cannot be named in other calls for a while", True, rule=(("unseen", 0.25),)),
         Mode(

@@ -14,6 +14,8 @@ class _Current(threading.local):
     terminate: str = ""  # from a fault: the StateReason that this launch's instances die with
     capacity: int = -1  # from a fault: how many instances this launch can get; -1: as many as it wants
 
+    hollow: bool = False  # from a fault: a known fleet is answered with its id alone
+
     def form(self, action: str) -> dict[str, str]:
         """The form parameters, if the thread serves this action; empty when moto calls itself for something else."""
         return self.call.form if self.call is not None and self.call.action == action else {}

@@ -11,6 +11,7 @@ A rule is a JSON object:
 ``after_effect``       let the call take effect first, then answer with the error (or drop)
 ``drop``               close the connection without an answer
 ``capacity``           RunInstances gets at most so many instances: fewer than MinCount is InsufficientInstanceCapacity
+``hollow``             CreateFleet answers a token that it knows with the fleet's id alone
 ``terminate``          RunInstances succeeds; its instances go from pending to terminated with this StateReason ("Code: message")
 """
 
@@ -49,6 +50,7 @@ class Fault:
     drop: bool = False
     terminate: str = ""
     capacity: int = -1
+    hollow: bool = False
     seen: int = field(default=0, compare=False)
 
     @classmethod

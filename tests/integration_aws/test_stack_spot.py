@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, fleet_again, instance, spot
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, fleet_again, fleet_answer, instance, spot
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from tests.integration_aws.pools import BOOKWORM, NO_CAPACITY
 
@@ -128,7 +128,7 @@ def test_an_old_failure_of_the_same_request_is_not_taken_for_an_answer(lab, go, 
     lab.aws.control("DELETE", "faults")
     with pytest.raises(StackError, match="no offer is left"):
         go(pool())  # a moment later: what was found out just now
-    monkeypatch.setattr(spot, "FRESH", -1)
+    monkeypatch.setattr(fleet_answer, "FRESH", -1)
     go(pool())
     assert len(running(lab)) == 3 and not go(pool())["changed"]
 
@@ -228,9 +228,9 @@ def test_a_fleet_that_is_refused_is_told_of_each_of_its_offers(lab, go, subnets)
 
 def test_a_refusal_that_names_no_offer_is_told_of_each_and_rules_none_out(lab, go, subnets, monkeypatch):
     lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", capacity=1, times=1)
-    whole = spot.refused
+    whole = fleet_answer.refused
     more = [fleet.Refusal(None, NO_CAPACITY, "none at all")]
-    monkeypatch.setattr(spot, "refused", lambda answer, made: [*whole(answer, made), *more])
+    monkeypatch.setattr(fleet_answer, "refused", lambda answer, made: [*whole(answer, made), *more])
     told = go(pool(count=1, market=["spot", "on_demand"]))
     tried = [one for one in told_of(told["offers_tried"], NO_CAPACITY) if one["message"] == "none at all"]
     assert {one["market"] for one in tried} == {"spot"} and len(tried) == 6 and all(one["request_id"] for one in tried)

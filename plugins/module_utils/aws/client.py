@@ -83,6 +83,7 @@ class Clients:
                 refuse_remote(service, client.meta.endpoint_url)
                 client.meta.events.register("before-send", _refuse_remote_request)
             client.meta.events.register(f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", retry.handler)
+            client.meta.events.register(f"before-parse.{client.meta.service_model.service_id.hyphenize()}", retry.before_parse)
             self._made[key] = client
         return self._made[key]
 

@@ -36,6 +36,10 @@ class StackError(Exception):
         return {key: value for key, value in {**known, **self.details}.items() if value is not None}
 
 
+class Unanswered(StackError):
+    """AWS answered, but not what the request did: it may have taken effect."""
+
+
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
 INVALID = frozenset(("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "InvalidAccessKeyId", "InvalidToken"))
 MISSIGNED = frozenset(("SignatureDoesNotMatch", "InvalidSignatureException"))
@@ -55,6 +59,9 @@ THROTTLED = frozenset(
         "PriorRequestNotComplete",
     )
 )
+
+#: The first request with this token is still being served: what it does is not known yet.
+IN_PROGRESS = frozenset(("IdempotentCallInProgress",))
 
 # The IAM action where it is not the operation's name. Source: Service Authorization Reference, docs.aws.amazon.com/service-authorization.
 _ACTIONS = {
@@ -91,6 +98,8 @@ def ambiguous(error: BaseException) -> bool:
     """Whether the request may have taken effect although it failed: no answer, or the service broke while it worked."""
     if code_of(error) in THROTTLED or decided(code_of(error)):
         return False
+    if isinstance(error, Unanswered) or code_of(error) in IN_PROGRESS:
+        return True
     response = getattr(error, "response", None)
     if response is not None:
         return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0) >= 500
@@ -102,6 +111,7 @@ def ambiguous(error: BaseException) -> bool:
         "IncompleteReadError",
         "ResponseStreamingError",
         "HTTPClientError",
+        "ResponseParserError",  # a page of a proxy or of a service that broke, instead of an answer
     )
 
 
@@ -125,6 +135,12 @@ def _from_answer(error: Any, call: str) -> StackError:
     tail = {"code": code, "request_id": error.response.get("ResponseMetadata", {}).get("RequestId"), "call": tried}
     if code in EXPIRED:
         return StackError(f"the AWS credentials have expired ({code} from {tried})", "Log in again, or renew the session token", **tail)
+    if code == "AuthFailure" and re.search(r"(?i)not authorized", message):  # EC2's word also for what belongs to somebody else
+        return StackError(
+            f"not allowed: {tried} was refused ({_short(message)})",
+            "Let its owner share it with this account, or name another one",
+            **tail,
+        )
     if code in INVALID:
         return StackError(
             f"AWS does not know these credentials ({code} from {tried}: {message})",
@@ -151,6 +167,12 @@ def _from_answer(error: Any, call: str) -> StackError:
     if code in ("DependencyViolation", "DeleteConflict", "InvalidIPAddress.InUse"):
         hint = "Something that this stack does not own uses it: remove that, and run again"
         return StackError(f"{tried} failed: {_short(message)} ({code})", hint, **tail)
+    if code == "OptInRequired" and "marketplace" in message.lower():
+        return StackError(
+            f"{tried} failed: the image is sold in AWS Marketplace, and this account has no subscription to it ({_short(message)})",
+            "Subscribe at the address that AWS names and run again, or choose another image",
+            **tail,
+        )
     if code == "OptInRequired":
         return StackError(
             f"this region or service is not enabled for the account ({tried}: {message})", "Enable it, or use another region", **tail

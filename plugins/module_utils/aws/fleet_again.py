@@ -16,11 +16,18 @@ from typing import NamedTuple, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import THROTTLED
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.propagation import window
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
 
 BUSY = THROTTLED | {"InternalError", "InternalFailure", "ServerInternal", "ServiceUnavailable", "Unavailable"}
 _BUSY_FOR = 60.0  # seconds
 _LONGEST = 8.0  # seconds between two fleets
+
+
+#: A fleet's word for a type that the zone does not have, and also for a request that is wrong as a whole: then all say it.
+UNFIT = "InvalidFleetConfiguration"
+#: What a fleet says also of pools that it did not try: it tries a few of them.
+UNTRIED = "UnfulfillableCapacity"
 
 
 class Verdict(NamedTuple):
@@ -32,16 +39,32 @@ class Verdict(NamedTuple):
 
 def verdict(refusals: Iterable[Refusal], made: Collection[str], removed: Collection[str]) -> Verdict:
     """What a fleet's refusals come to: the one that lasts longest, since all have to pass."""
-    found = [Verdict(one, _passes(one, made, removed)) for one in refusals if not decided(one.code)]
+    told = list(refusals)
+    wrong = {one.code for one in told} == {UNFIT}
+    found = [Verdict(one, _passes(one, made, removed)) for one in told if wrong or not decided(one.code)]
     lasting = next((one for one in found if not one.seconds), None)
     return lasting or max(found, key=lambda one: one.seconds, default=Verdict())
+
+
+def untried(refusals: Iterable[Refusal]) -> frozenset[Offer]:
+    """The offers that are worth a fleet of their own: EC2 gives another offer a reason, and of these it may just not have got to them.
+
+    Source: Amazon EC2 user guide, "EC2 Fleet of type instant": such a fleet does not try all of its pools.
+    """
+    told = [one for one in refusals if one.offer is not None]
+    if all(one.code == UNTRIED for one in told):
+        return frozenset()
+    others = {one.offer for one in told if one.code != UNTRIED}
+    return frozenset(one.offer for one in told if one.code == UNTRIED and one.offer not in others)
 
 
 def _passes(refusal: Refusal, made: Collection[str], removed: Collection[str]) -> float:
     """Seconds within which it may pass; 0 for one that does not."""
     if refusal.code in BUSY:
         return _BUSY_FOR
-    return window("ec2:RunInstances", refusal.code, refusal.message, made, removed) or 0.0
+    # of its launches, or of the template that it launches from, which was made a moment before
+    allowed = [window(call, refusal.code, refusal.message, made, removed) for call in ("ec2:RunInstances", "ec2:CreateFleet")]
+    return max((seconds for seconds in allowed if seconds is not None), default=0.0)
 
 
 class Patience:

@@ -12,8 +12,9 @@ import itertools
 from typing import Any, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch, schedule, volumes
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, message_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, explain, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Refusal
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again import UNFIT, UNTRIED, untried
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.provenance import seal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.spot import Refused, SpotLaunch
@@ -26,6 +27,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 #: Refused for a day after the launch's instances ended, of which they are listed for an hour: so many of these may have to be passed.
 _SPENT = "IdempotentInstanceTerminated"
 _REPLAYS = 30
+_USED_UP = ("ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity")
 
 
 class Batch:
@@ -55,13 +57,22 @@ class Launching:
         """:raises StackError: a pool has fewer instances than it needs; all that was launched runs, or has ended."""
         while True:
             self.act.reader.together(*[lambda batch=batch: self._attempt(batch) for batch in self.batches if batch.open])
-            if not self._wait():
+            more, late = self._wait()
+            if late is not None or not more:
                 break
         failures = [batch.failure for batch in self.batches if batch.failure is not None]
         if failures:
-            raise failures[0]
+            raise failures[0] if late is None else self._both(failures[0], late)
+        if late is not None:
+            raise late
         for pool in {batch.pool.name: batch.pool for batch in self.batches}.values():
             self._enough(pool)
+
+    def _both(self, failure: Exception, late: StackError) -> StackError:
+        """A pool's failure, and that others took too long: the one must not hide the other."""
+        told = explain(failure, self.act.reader.clients.call_of(failure))
+        text = f"{told.text.rstrip('.')}; and {late.text}"
+        return StackError(text, told.hint, told.code, told.request_id, **told.details)
 
     def _seen_ended(self, changes: list[Change]) -> set[str]:
         pool, slots = changes[0].wish.make["pool"].name, {change.wish.make["slot"] for change in changes}
@@ -93,7 +104,7 @@ class Launching:
         """Whether the offer is in the zone of those that a pool in one zone has got by now."""
         if not batch.pool.together:
             return True
-        zones = {one.zone for _change, one, mine in self.launched.values() if mine is batch}
+        zones = {one.zone for _change, one, mine in list(self.launched.values()) if mine is batch}  # other threads add to it
         return not zones or offer.zone in zones
 
     def _least(self, batch: Batch) -> int:
@@ -110,9 +121,12 @@ class Launching:
     def _launch(self, batch: Batch, offer: Offer) -> None:
         """One request for all open slots; what EC2 says of its capacity is noted, all else is raised."""
         act, pool = self.act, batch.pool
-        slots = [change.wish.make["slot"] for change in batch.open]
-        params = launch.request(batch.open, offer, self._least(batch), act.id)
+        most: Optional[int] = None  # as many as still fit into the reservation
         for _attempt in range(_REPLAYS):
+            slots = [change.wish.make["slot"] for change in batch.open]
+            params = launch.request(batch.open, offer, self._least(batch), act.id)
+            if most is not None:
+                params["MaxCount"] = min(most, params["MaxCount"])
             token = launch.token(act.scope, act.seen.account_id, pool.name, slots, batch.ended, params)
             try:
                 answer = act.call("ec2", "run_instances", ClientToken=token, **params)
@@ -121,19 +135,24 @@ class Launching:
                 if code == _SPENT:
                     batch.ended.add(token)  # its instances are no longer listed, so the token itself stands for them
                     continue
+                if most is None and code in _USED_UP and params["MinCount"] <= (offer.available or 0) < params["MaxCount"]:
+                    # Not sooner: what is free in it is another number in the next run, and so would be the token.
+                    most = offer.available
+                    continue
                 if decided(code):
                     self.search.failed(offer, code, message_of(error), request)
                     return
                 self.search.failed(offer, code or type(error).__name__, message_of(error), request)
                 raise
             raws = answer["Instances"]
-            gone = [raw["InstanceId"] for raw in raws if raw["State"]["Name"] in ENDED]
-            if not gone:
+            gone = {raw["InstanceId"] for raw in raws if raw["State"]["Name"] in ENDED}
+            if len(gone) < len(raws):
                 self.search.taken(offer, _request_id(answer))
-                self._note(batch, offer, raws)
+                self._note(batch, offer, [raw for raw in raws if raw["InstanceId"] not in gone])
+            if not gone:
                 return
-            # EC2 still knew this token from a launch whose instances have ended since: they count as seen now, which makes another token.
-            batch.ended |= set(gone)
+            # EC2 still knew this token from a launch of which some have ended since: they count as seen now, which makes another token.
+            batch.ended |= gone
         raise StackError(
             f"pools.{pool.name}: EC2 keeps answering with instances that have ended, {_REPLAYS} times in a day", "Look why they end"
         )
@@ -148,18 +167,19 @@ class Launching:
         try:
             outcome = SpotLaunch(self.act, batch.pool, slots, batch.ended, requests, least).run()
         except Refused as error:
-            self._refused(error.refusals, error.request_id, offers)
+            self._refused(error.refusals, error.request_id, offers, noted=(UNFIT,))
             raise
         except Exception as error:
             request_id = _request_id(getattr(error, "response", None))
-            if not decided(code_of(error)):
+            if not decided(code_of(error)) or code_of(error) == UNFIT:
                 self._refused([Refusal(None, code_of(error) or type(error).__name__, message_of(error))], request_id, offers)
                 raise
             for offer in offers:
                 self.search.failed(offer, code_of(error), message_of(error), request_id)
             batch.asked |= set(offers)
             return
-        self._refused(outcome.refusals, outcome.request_id, offers)
+        left = untried(outcome.refusals)
+        self._refused(outcome.refusals, outcome.request_id, offers, noted=(UNTRIED,) if left else ())
         for offer in dict.fromkeys(offer for _id, offer in outcome.instances):
             self.search.taken(offer, outcome.request_id)
         filled = list(zip(batch.open, outcome.instances))
@@ -167,18 +187,22 @@ class Launching:
             self._filled(batch, change, offer, instance_id)
         batch.open = batch.open[len(filled) :]
         if batch.open and not outcome.again:
-            batch.asked |= set(offers)
+            batch.asked |= set(offers) - left
         schedule.launched(self.act, [change for change, _instance in filled])
         # They have the tag with all slots of the launch by now; a run that ends here leaves the rest to the next one.
         self.act.reader.together(*[lambda change=change, id=id: self._say_slot(change, id) for change, (id, _offer) in filled])
-        if batch.open and outcome.again:  # it has launched some: each further fleet does, or is the last
+        if batch.open and (outcome.again or left):  # each further fleet has launched some before it, or has fewer offers, or is the last
             self._launch_spot(batch, offers)
 
-    def _refused(self, refusals: list[Refusal], request_id: Optional[str], offers: list[Offer]) -> None:
-        """What names no offer is about the request: it is told of each of its offers, and rules none of them out."""
+    def _refused(self, refusals: list[Refusal], request_id: Optional[str], offers: list[Offer], noted: tuple[str, ...] = ()) -> None:
+        """What names no offer is about the request: it is told of each of its offers, and rules none of them out.
+
+        :param noted: codes that rule nothing out in this answer.
+        """
         for refusal in refusals:
             if refusal.offer is not None:
-                self.search.failed(refusal.offer, refusal.code, refusal.message, request_id)
+                tell = self.search.noted if refusal.code in noted else self.search.failed
+                tell(refusal.offer, refusal.code, refusal.message, request_id)
                 continue
             for offer in offers:
                 self.search.noted(offer, refusal.code, refusal.message, request_id)
@@ -206,10 +230,10 @@ class Launching:
         self.act.ids[Ref("instance", change.name)] = instance_id
         self.launched[instance_id] = (change, offer, batch)
 
-    def _wait(self) -> bool:
-        """Poll until all that was launched runs or has ended; whether some slots are to be launched once more.
+    def _wait(self) -> tuple[bool, Optional[StackError]]:
+        """Poll until all that was launched runs or has ended.
 
-        :raises StackError: wait_timeout passed.
+        :returns: whether some slots are to be launched once more; that it took too long.
         """
         waiting = {id for id, (change, _offer, _batch) in self.launched.items() if change.id == id}
         ended: list[dict[str, Any]] = []
@@ -227,12 +251,16 @@ class Launching:
                 waiting.discard(raw["InstanceId"])
             return not waiting
 
+        late: Optional[StackError] = None
         if waiting:
-            self.act.wait(f"launching {len(waiting)} instances", done)
+            try:
+                self.act.wait(f"launching {len(waiting)} instances", done)
+            except StackError as error:  # what has ended by now is judged all the same
+                late = error
         whose = [(batch, [raw for raw in ended if self.launched[raw["InstanceId"]][2] is batch]) for batch in self.batches]
         for batch, lost in whose:  # which forgets those that ended
             self._reopen(batch, lost)
-        return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches)
+        return any(batch.open and batch.failure is None and self._left(batch) for batch in self.batches), late
 
     def _left(self, batch: Batch) -> bool:
         return any(self._worth(batch, offer) for offer in batch.offers)

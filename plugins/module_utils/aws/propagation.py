@@ -37,7 +37,7 @@ TABLE = (
     Row(r"ec2:.*", r"InvalidAllocationID\.NotFound", "", ("elastic_ip",), 60),
     Row(r"ec2:.*", r"InvalidNatGatewayID\.NotFound|NatGatewayNotFound", "", ("nat_gateway",), 60),
     Row(r"ec2:.*", r"InvalidInstanceID\.NotFound", "", ("instance",), 60),
-    Row(r"ec2:CreateFleet", r"InvalidLaunchTemplate(Id|Name)\.NotFound(Exception)?", "", ("launch_template",), 60),
+    Row(r"ec2:CreateFleet", r"InvalidLaunchTemplate(Id|Name)\.(Version)?NotFound(Exception)?", "", ("launch_template",), 60),
     Row(r"ec2:.*", r"InvalidPlacementGroup\.Unknown", "", ("placement_group",), 60),
     Row(r"ec2:DeletePlacementGroup", r"InvalidPlacementGroup\.InUse", "", ("instance",), 300, True),
     Row(r"iam:(PutRolePolicy|AttachRolePolicy|AddRoleToInstanceProfile)", r"NoSuchEntity", "", ("role", "instance_profile"), 60),

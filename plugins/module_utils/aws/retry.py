@@ -9,9 +9,10 @@ CreateVpc would make two. Here a creation without a token of its own is repeated
 from __future__ import annotations
 
 import random
+import re
 from typing import Any, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import THROTTLED, ambiguous
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import IN_PROGRESS, THROTTLED, ambiguous
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.ruling import decided
 
 ATTEMPTS = 8
@@ -56,7 +57,7 @@ def delay(operation: str, attempt: int, code: str, status: int, failure: Optiona
         return None
     if operation in INFORMING and (failure is not None or attempt >= _INFORMING_ATTEMPTS):
         return None
-    if code in THROTTLED:
+    if code in THROTTLED or code in IN_PROGRESS:
         return pause(attempt)
     if failure is not None:
         if type(failure).__name__ in ("EndpointConnectionError", "ProxyConnectionError"):
@@ -67,6 +68,19 @@ def delay(operation: str, attempt: int, code: str, status: int, failure: Optiona
     if not unknown or operation in TOKENLESS or operation in NAMED:
         return None
     return pause(attempt)
+
+
+def before_parse(response_dict: Any = None, **_unused: Any) -> None:
+    """For botocore's ``before-parse`` event: a broken server's page that is not in the service's protocol becomes an empty answer.
+
+    botocore raises ResponseParserError for most such pages, and asks nobody whether to send the request again; an empty body with the same
+    status it knows as an error of the server.
+    """
+    if not isinstance(response_dict, dict) or int(response_dict.get("status_code") or 0) < 500:
+        return
+    body = response_dict.get("body")
+    if isinstance(body, bytes) and re.match(rb"\s*<(!doctype\s+html|html|head|body)\b", body, re.IGNORECASE):
+        response_dict["body"] = b""
 
 
 def handler(

@@ -3,7 +3,8 @@
 """Launches spot instances: templates, one instant fleet, templates away again.
 
 A fleet that launched nothing keeps its token: EC2 answers the same request with the same failure, also hours later. So the fleet's age is
-looked at, and an old answer counts as none. A failure that passes is tried again with another fleet (``fleet_again.py``).
+looked at, and an old answer counts as none: the next token has in it when this attempt began, to some minutes, so that a day without
+capacity is no chain of old fleets to go through. A failure that passes is tried again with another fleet (``fleet_again.py``).
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import launch
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Fleet, Refusal, fleet, launched, refused
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet_answer, launch
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import code_of
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet import Fleet, Refusal, fleet
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_again import Patience, verdict
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.fleet_answer import Answer, read
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.listing import ENDED, read_instances
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import SLOTS, owner_tags, specification
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
-#: Seconds after which a fleet's answer is an old one. A request that is repeated after a lost answer takes less.
-FRESH = 90
-#: Old fleets of one launch within the day that EC2 knows their tokens: one for each run without capacity, a dozen where EC2 was busy.
+#: Fleets of one launch: old ones of this attempt's minutes, a dozen where EC2 was busy.
 _REPLAYS = 100
+_PERIOD = 600  # seconds of attempts that have the same tokens: a failure that cannot be dated is at most that old
+_LISTED = 15.0  # seconds until DescribeInstances shows what was launched
 _THERE = "InvalidLaunchTemplateName.AlreadyExistsException"
 
 
@@ -72,24 +73,28 @@ class SpotLaunch:
 
     def run(self) -> Outcome:
         """:raises Refused: nothing was launched, for a reason that is not capacity."""
-        for name, data in self.fleet.templates.items():
-            self._make(name, data)
+        begun = [self._make(name, data) for name, data in self.fleet.templates.items()]
         self.act.made.add("launch_template")
         try:
-            return self._launch()
+            return self._launch(min((one for one in begun if one is not None), default=datetime.now(timezone.utc)))
         finally:
             for name in self.fleet.templates:
                 self._remove(name)
 
-    def _make(self, name: str, data: dict[str, Any]) -> None:
-        """The name is the content's hash: one that is there already is the same."""
+    def _make(self, name: str, data: dict[str, Any]) -> Optional[datetime]:
+        """When it was made, where EC2 says. The name is the content's hash: one that is there already is the same."""
         tags = owner_tags(self.act.scope, "launch_template", self.pool.name)
         try:
             marked = [specification("launch-template", tags)]
-            self.act.call("ec2", "create_launch_template", LaunchTemplateName=name, LaunchTemplateData=data, TagSpecifications=marked)
+            made = self.act.call(
+                "ec2", "create_launch_template", LaunchTemplateName=name, LaunchTemplateData=data, TagSpecifications=marked
+            )["LaunchTemplate"]
         except Exception as error:
             if code_of(error) != _THERE:
                 raise
+            named = [{"Name": "launch-template-name", "Values": [name]}]
+            made = next(iter(self.act.reader.pages("ec2", "describe_launch_templates", "LaunchTemplates", Filters=named)), {})
+        return made.get("CreateTime")
 
     def _remove(self, name: str) -> None:
         try:
@@ -98,37 +103,39 @@ class SpotLaunch:
             if not code_of(error).startswith("InvalidLaunchTemplateName.NotFound"):
                 self.act.warnings.append(f"launch template {name} could not be removed ({error}). The next run removes it.")
 
-    def _launch(self) -> Outcome:
-        old, patience = 0, Patience()
-        while old < _REPLAYS:
+    def _launch(self, begun: datetime) -> Outcome:
+        this, patience, last = attempt(begun), Patience(), Outcome([], [], None)
+        for _fleet in range(_REPLAYS):
             token = launch.token(self.act.scope, self.act.seen.account_id, self.pool.name, self.slots, self.ended, self.fleet.params)
-            answer = self.act.call("ec2", "create_fleet", ClientToken=token, **self.fleet.params)
-            there, refusals = launched(answer, self.fleet), refused(answer, self.fleet)
-            if self._old(answer):
-                there = self._alive(there)
+            answer = read(self.act, self.act.call("ec2", "create_fleet", ClientToken=token, **self.fleet.params), self.fleet)
+            there, last = answer.there, Outcome([], answer.refusals, answer.request_id)
+            if old(answer, this in self.ended):
+                there = there if answer.age is None else self._alive(there)
                 if not there:
-                    old += 1
-                    self.ended.add(answer["FleetId"])
+                    self.ended |= {answer.fleet_id, this}
                     continue
-            request_id = answer.get("ResponseMetadata", {}).get("RequestId")
-            serious = verdict(refusals, self.act.made, self.act.removed)
+            serious = verdict(answer.refusals, self.act.made, self.act.removed)
             if there or serious.refusal is None:
-                return Outcome(there, refusals, request_id, again=bool(serious.seconds))
+                if this in self.ended:
+                    self._until_listed(there)
+                return last._replace(instances=there, again=bool(serious.seconds))
             pause = patience.pause(time.monotonic(), min(serious.seconds, self.act.intent.control.wait_timeout))
             if pause is None:
-                raise Refused(serious.refusal, refusals, request_id)
+                raise Refused(serious.refusal, answer.refusals, answer.request_id)
             time.sleep(pause)
-            self.ended.add(answer["FleetId"])  # the same token would have the same answer
-        raise StackError(f"pools.{self.pool.name}: EC2 keeps answering with old fleets, {_REPLAYS} times in a day", "Look why they fail")
+            self.ended.add(answer.fleet_id)  # the same token would have the same answer
+        self.act.warnings.append(
+            f"pools.{self.pool.name}: EC2 answered {_REPLAYS} times with old fleets, so spot was given up in this run."
+        )
+        return last
 
-    def _old(self, answer: dict[str, Any]) -> bool:
-        try:
-            listed = self.act.reader.client("ec2").describe_fleets(FleetIds=[answer["FleetId"]])["Fleets"]
-        except Exception:  # not allowed, or not everywhere yet: what it launched has to be noted all the same
-            return False
-        if not listed or not isinstance(listed[0].get("CreateTime"), datetime):
-            return False
-        return age(listed[0]["CreateTime"], answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")) > FRESH
+    def _until_listed(self, there: list[tuple[str, Offer]]) -> None:
+        """The template, which says when the attempt began, stays until a next run would see what was launched."""
+        wanted, deadline = {id for id, _offer in there}, time.monotonic() + _LISTED
+        while not wanted <= {raw["InstanceId"] for raw in read_instances(self.act.reader, sorted(wanted))}:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.5)
 
     def _alive(self, there: list[tuple[str, Offer]]) -> list[tuple[str, Offer]]:
         listed = read_instances(self.act.reader, [id for id, _offer in there])
@@ -136,10 +143,19 @@ class SpotLaunch:
         return [one for one in there if one[0] in living]
 
 
-def age(created: datetime, answered: Optional[str]) -> float:
-    """Seconds between a fleet's creation and the answer, both by AWS' clock (the answer's Date header); by ours without one."""
-    try:
-        now = parsedate_to_datetime(answered) if answered else datetime.now(timezone.utc)
-    except (TypeError, ValueError):
-        now = datetime.now(timezone.utc)
-    return (now - created).total_seconds()
+def old(answer: Answer, marked: bool) -> bool:
+    """Whether a fleet is not of this attempt, so that its failure says nothing of now.
+
+    :param marked: the attempt is in the request's token: then a fleet of unknown age is some minutes old at most.
+    """
+    if answer.age is None:
+        return not answer.there and not marked
+    return answer.age > fleet_answer.FRESH
+
+
+def attempt(begun: datetime) -> str:
+    """What is in the tokens of all fleets of an attempt, once an old one was met.
+
+    :param begun: when its template was made. A run that goes on after a kill finds the template, and so comes to the same tokens.
+    """
+    return f"attempt {int(begun.timestamp()) // _PERIOD}"

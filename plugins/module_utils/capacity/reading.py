@@ -16,6 +16,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU
 #: The region of the table's prices. Elsewhere what On-Demand costs is not known here, and said so.
 PRICED = "us-east-1"
 _PLATFORM = "Linux/UNIX"
+#: EC2 begins so long before a block's EndDate to end the instances in it. Source: Amazon EC2 user guide, "How Capacity Blocks work".
+_ENDING = datetime.timedelta(minutes=30)
 _VALUES = 200  # as many as a filter takes
 
 
@@ -75,16 +77,20 @@ def _reservations(ec2: Any, names: list[str]) -> list[Reservation]:
 
 
 def _reservation(raw: dict[str, Any]) -> Reservation:
+    block = raw.get("ReservationType") == "capacity-block"
     ends = raw.get("EndDate")
+    if ends is not None and block:
+        ends -= _ENDING
+    over = block and ends is not None and ends <= datetime.datetime.now(datetime.timezone.utc)
     return Reservation(
         raw["CapacityReservationId"],
         raw["InstanceType"],
         raw["AvailabilityZone"],
-        "capacity_block" if raw.get("ReservationType") == "capacity-block" else "reservation",
+        "capacity_block" if block else "reservation",
         int(raw["AvailableInstanceCount"]),
         ends.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if ends is not None else None,
         raw["State"],
-        unfit(raw),
+        unfit(raw) or (f"ends: EC2 ends what runs in it since {ends:%Y-%m-%dT%H:%M:%SZ}" if over else ""),
     )
 
 

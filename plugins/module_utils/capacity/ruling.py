@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
+from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import PREPAID, Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.quota import same
 
 
@@ -30,6 +30,7 @@ _RULINGS = {
     "ReservationCapacityExceeded": Ruling("offer", "the reservation is used up"),
     "SpotMaxPriceTooLow": Ruling("offer", "spot costs more there than max_hourly_usd"),
     "Unsupported": Ruling("type_in_zone", "the zone does not have this type"),
+    "InvalidFleetConfiguration": Ruling("type_in_zone", "the zone does not have this type"),  # of one offer, inside a fleet's answer
     "InsufficientFreeAddressesInSubnet": Ruling("zone", "the subnet has no free addresses"),
     "VcpuLimitExceeded": Ruling("quota", "the account's vCPU quota is used up"),
     "InstanceLimitExceeded": Ruling("quota", "the account's quota is used up"),
@@ -63,10 +64,10 @@ def rules_out(failed: Offer, scope: str, other: Offer) -> bool:
     if scope == "zone":
         return failed.zone == other.zone
     if scope == "quota":
-        # an instance in a reservation of the account counts against the On-Demand quota
-        markets = {"reservation": "on_demand"}
-        same_market = markets.get(failed.market, failed.market) == markets.get(other.market, other.market)
-        return same_market and same(failed.instance_type, other.instance_type, failed.market)
+        # What is prepaid counts against it whether it is used or not, so a launch into it needs no more of it (limits_vcpu.py).
+        if failed.market in PREPAID or other.market in PREPAID:
+            return rules_out(failed, "offer", other)
+        return failed.market == other.market and same(failed.instance_type, other.instance_type, failed.market)
     if scope == "market":
         return failed.market == other.market
     return scope == "stop"

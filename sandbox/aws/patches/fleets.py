@@ -4,7 +4,8 @@
 
 AWS: CreateFleet of type instant answers with the instances and, for each override that failed, its error, with HTTP 200; price-capacity-
 optimized chooses among all overrides; MinTargetCapacity (with SingleAvailabilityZone or SingleInstanceType) launches nothing when it cannot
-be reached; one ClientToken is one fleet; instances carry the tag aws:ec2:fleet-id; DescribeFleets shows instant fleets by id only.
+be reached; one ClientToken is one fleet, and nobody says that a replay is answered in full (faults with ``hollow``); instances carry the
+tag aws:ec2:fleet-id; DescribeFleets shows instant fleets by id only.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html, API_SpotOptionsRequest.html, API_DescribeFleets.html,
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instant-fleet.html
 moto: launches by a path of its own that drops interfaces, disks, metadata options, profile and zone, knows no token and no errors.
@@ -65,6 +66,8 @@ def apply() -> None:
             known = next((one for one in fleets.values() if token and one.token == token), None)
             if known is not None and known.request != request:
                 raise EC2ClientError("IdempotentParameterMismatch", MISMATCH)
+            if known is not None and CURRENT.hollow:
+                return ActionResult({"FleetId": known.id})
             if known is None:
                 known = _Fleet(request, token, _tags(self, "fleet"))
                 _launch(self, known)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import client, errors, propagation, retry
 
@@ -27,6 +28,9 @@ def _answer(code: str, message: str = "m", status: int = 400, operation: str = "
         ("CreateVpc", "", 0, ReadTimeoutError(endpoint_url="x"), False),
         ("RunInstances", "", 0, ConnectionClosedError(endpoint_url="x"), True),
         ("CreateVpc", "", 0, EndpointConnectionError(endpoint_url="x"), True),
+        ("CreateFleet", "IdempotentCallInProgress", 400, None, True),
+        ("RunInstances", "", 0, ResponseParserError("not XML"), True),
+        ("CreateVpc", "", 0, ResponseParserError("not XML"), False),
         ("DescribeVpcs", "InvalidVpcID.NotFound", 400, None, False),
         ("DescribeVpcs", "AccessDenied", 403, None, False),
     ],
@@ -50,6 +54,10 @@ def test_an_endpoint_that_is_down_is_given_up_soon():
         (ReadTimeoutError(endpoint_url="x"), True),
         (ConnectionClosedError(endpoint_url="x"), True),
         (EndpointConnectionError(endpoint_url="x"), False),
+        (_answer("IdempotentCallInProgress", operation="CreateFleet"), True),
+        (ResponseParserError("not XML"), True),
+        (errors.Unanswered("x"), True),
+        (errors.StackError("x"), False),
         (ValueError("x"), False),
     ],
 )
@@ -92,6 +100,18 @@ def test_what_is_still_in_use_is_waited_for_after_a_removal_only():
         (_answer("ExpiredToken"), "sts:GetCallerIdentity", "credentials have expired"),
         (_answer("UnauthorizedOperation", "No. Encoded authorization failure message: aaaa"), "ec2:CreateVpc", "was refused (No.)"),
         (_answer("VpcLimitExceeded", "at most 5"), "ec2:CreateVpc", "ec2:CreateVpc failed: VpcLimitExceeded: at most 5"),
+        (
+            _answer("AuthFailure", "Not authorized for images: [ami-1]", operation="RunInstances"),
+            "ec2:RunInstances",
+            "ec2:RunInstances was refused (Not authorized for images: [ami-1]). Let its owner share it",
+        ),
+        (_answer("AuthFailure", "AWS was not able to validate the provided access credentials"), "ec2:CreateVpc", "Check access key"),
+        (
+            _answer("OptInRequired", "In order to use this AWS Marketplace product you need to accept terms and subscribe."),
+            "ec2:RunInstances",
+            "Subscribe at the address",
+        ),
+        (_answer("OptInRequired", "You are not subscribed to this service"), "ec2:CreateVpc", "use another region"),
         (NoCredentialsError(), "", "there are no usable AWS credentials"),
         (EndpointConnectionError(endpoint_url="http://x"), "", "no answer from AWS"),
     ],

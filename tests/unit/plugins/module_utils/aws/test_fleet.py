@@ -9,7 +9,7 @@ import datetime
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, fleet_slots, provenance, spot
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import fleet, fleet_answer, fleet_slots, provenance, spot
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offer import Offer
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Scope
 
@@ -156,6 +156,35 @@ def test_a_fleet_that_is_gone_hides_no_other():
 
 def test_the_age_of_an_answer_is_told_by_the_clock_of_aws():
     created = datetime.datetime(2026, 11, 26, 12, 0, tzinfo=datetime.UTC)
-    assert spot.age(created, "Thu, 26 Nov 2026 12:02:00 GMT") == 120
-    assert spot.age(datetime.datetime.now(datetime.UTC), None) < 5
-    assert spot.age(datetime.datetime.now(datetime.UTC), "nonsense") < 5
+    assert fleet_answer.age(created, "Thu, 26 Nov 2026 12:02:00 GMT") == 120
+    assert fleet_answer.age(datetime.datetime.now(datetime.UTC), None) < 5
+    assert fleet_answer.age(datetime.datetime.now(datetime.UTC), "nonsense") < 5
+
+
+@pytest.mark.parametrize(
+    ("age", "there", "marked", "expected"),
+    [
+        (10, False, False, False),
+        (86400, False, False, True),
+        (86400, True, True, True),
+        (None, False, False, True),
+        (None, False, True, False),
+        (None, True, False, False),
+    ],
+)
+def test_which_fleets_are_not_of_this_attempt(age, there, marked, expected):
+    answer = fleet_answer.Answer("fleet-1", [("i-1", A)] if there else [], [], None, age)
+    assert spot.old(answer, marked) is expected
+
+
+def test_attempts_within_some_minutes_are_one():
+    begun = datetime.datetime(2026, 11, 26, 12, 0, tzinfo=datetime.UTC)
+    assert spot.attempt(begun) == spot.attempt(begun + datetime.timedelta(minutes=9, seconds=59))
+    assert spot.attempt(begun) != spot.attempt(begun + datetime.timedelta(minutes=10))
+
+
+def test_instances_as_a_fleets_answer_has_them():
+    raws = [{"InstanceId": "i-2", "InstanceType": "g5.xlarge", "SubnetId": "subnet-a"}]
+    raws += [{"InstanceId": "i-1", "InstanceType": "g6.xlarge", "Placement": {"AvailabilityZone": "us-east-1b"}}]  # ended: it has no subnet
+    whole = made((A, params(A)), (B, params(B)))
+    assert fleet.launched({"Instances": fleet_answer.as_launched(raws)}, whole) == [("i-1", B), ("i-2", A)]

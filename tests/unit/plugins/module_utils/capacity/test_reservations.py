@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import reading
@@ -65,3 +67,28 @@ def test_one_of_which_ec2_says_less_is_an_offer():
     plain = raw("cr-1")
     del plain["InstancePlatform"], plain["Tenancy"]
     assert offered(plain) == (["cr-1"], [])
+
+
+def block(minutes):
+    """One that ends so many minutes from now, which is on its way for a second or two when it is read."""
+    ends = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(minutes=minutes)
+    return ends, raw("cr-1", ReservationType="capacity-block", EndDate=ends)
+
+
+def test_a_block_ends_for_its_instances_half_an_hour_sooner():
+    ends, one = block(60)
+    found, _rejected = offers(WISH, reading.read(Ec2(one), "us-east-1", ["g5.xlarge"], WISH.markets))
+    assert [offer.ends for offer in found] == [f"{ends - datetime.timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"]
+
+
+@pytest.mark.parametrize("minutes", [29, -5])
+def test_a_block_whose_instances_ec2_ends_already_is_no_offer(minutes):
+    _ends, one = block(minutes)
+    found, rejected = offers(WISH, reading.read(Ec2(one), "us-east-1", ["g5.xlarge"], WISH.markets))
+    assert found == [] and [one.reason for one in rejected if one.market == "capacity_block"][0].startswith("cr-1 ends: EC2 ends what")
+
+
+def test_a_reservation_with_an_end_is_there_until_then():
+    ends = datetime.datetime(2099, 1, 31, 11, 30, tzinfo=datetime.UTC)
+    found, _rejected = offers(WISH, reading.read(Ec2(raw("cr-1", EndDate=ends)), "us-east-1", ["g5.xlarge"], WISH.markets))
+    assert [offer.ends for offer in found] == ["2099-01-31T11:30:00Z"]

@@ -28,9 +28,12 @@ ALL = [MINE, OTHER, BLOCK, SPOT_A, SPOT_B, G5_SPOT, P5_SPOT, G6, G5]
         (SPOT_A, "Server.SpotInstanceTermination", [SPOT_A]),
         (MINE, "ReservationCapacityExceeded", [MINE]),
         (G6, "Unsupported", [MINE, OTHER, BLOCK, SPOT_A, G6]),
+        (SPOT_A, "InvalidFleetConfiguration", [MINE, OTHER, BLOCK, SPOT_A, G6]),
         (G6, "InsufficientFreeAddressesInSubnet", [MINE, OTHER, BLOCK, SPOT_A, G5_SPOT, P5_SPOT, G6]),
         (SPOT_A, "MaxSpotInstanceCountExceeded", [SPOT_A, SPOT_B, G5_SPOT]),
-        (G6, "VcpuLimitExceeded", [MINE, OTHER, G6, G5]),
+        (G6, "VcpuLimitExceeded", [G6, G5]),
+        (MINE, "VcpuLimitExceeded", [MINE]),
+        (BLOCK, "InstanceLimitExceeded", [BLOCK]),
         (SPOT_A, "MaxFleetCountExceeded", [SPOT_A, SPOT_B, G5_SPOT, P5_SPOT]),
     ],
 )
@@ -54,7 +57,7 @@ def test_what_one_pool_found_out_counts_for_the_next():
     search.failed(SPOT_A, "InsufficientInstanceCapacity")
     search.failed(G5, "VcpuLimitExceeded")
     search.taken(BLOCK, "req-2")
-    assert search.left(ALL) == [BLOCK, SPOT_B, G5_SPOT, P5_SPOT]
+    assert search.left(ALL) == [MINE, OTHER, BLOCK, SPOT_B, G5_SPOT, P5_SPOT]
     assert [(one.offer, one.code) for one in search.tried] == [
         (SPOT_A, "InsufficientInstanceCapacity"),
         (G5, "VcpuLimitExceeded"),
