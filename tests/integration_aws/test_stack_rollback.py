@@ -103,7 +103,14 @@ def everything(lab):
     return {(one["kind"], one["id"]) for one in engine.read(parse_scope(SCOPE), lab.clients())["resources"] if one["owned"]}
 
 
-NAT = {"cidr": "10.42.0.0/16", "zone_count": 1, "private": True, "nat": "one", "endpoints": ["s3", "ssm"], "access": {"cidrs": ["10.0.0.0/8"]}}
+NAT = {
+    "cidr": "10.42.0.0/16",
+    "zone_count": 1,
+    "private": True,
+    "nat": "one",
+    "endpoints": ["s3", "ssm"],
+    "access": {"cidrs": ["10.0.0.0/8"]},
+}
 NO_NAT = {**NAT, "nat": "none", "endpoints": []}
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA else"
 

@@ -74,7 +74,7 @@ class _Run:
     def result(self) -> dict[str, Any]:
         seen = observing.look_closer(self.reader, observing.observe(self.reader))
         changes = planning.plan(self.intent, seen)
-        self.warnings = unenforced(changes)
+        self.warnings = unenforced(changes, seen.now)
         self._approved(seen, changes)
         self._possible(seen, changes)
         if self.control.check_mode:

@@ -92,7 +92,8 @@ def test_what_an_instance_needs_stays_with_it(used, other):
         "instance train-0 (i-2): it is protected",
         f"{used.kind} {used.name} ({used.id}): train-0 may need it",
     ]
-    assert names(rollback.split(rollback.before(seen()), began(stays, used, other, market=("spot",)), [used, other]).going) == names([used, other]), "without it all of it goes"
+    alone = rollback.split(rollback.before(seen()), began(stays, used, other, market=("spot",)), [used, other])
+    assert names(alone.going) == names([used, other]), "without it all of it goes"
 
 
 @pytest.mark.parametrize(
