@@ -87,11 +87,14 @@ class Trial:
     def _first(self) -> Ran:
         service, action = self.case.call.split(":")
         self.account.ask("note")
+        before = {thing.id for thing in self.account.ask("things") if not _is_lock(thing)}
         rules = self.mode.rules(service, action, self.case.nth)
         ran = run.reconcile(self.clients, self.scenario.wish, lambda pid: self.account.ask("arm", rules, pid))
         self.account.ask("quiet")
         if not self.account.ask("disarm"):
             self.wrong(f"the fault never struck: {self.case.call} was not called as often as without faults")
+        if self.scenario.adds:
+            self._taken_back(ran, before)
         self.account.ask("timing", {"profile_propagation": 0})
         if ran.broke:
             self.wrong(f"the run broke: {ran.broke.strip()}")
@@ -100,6 +103,16 @@ class Trial:
         if self.mode.survived and not ran.ok and not ran.broke:
             self.wrong(f"the run gave up: {ran.message}")
         return ran
+
+    def _taken_back(self, ran: Ran, before: set[str]) -> None:
+        """What was there before stays, however the run ended; what has come stays only with a run that was killed, or says so."""
+        there = {thing.id for thing in self.account.ask("things") if not _is_lock(thing)}
+        if before - there:
+            self.wrong(f"after the fault there is no more: {', '.join(sorted(before - there))}")
+        if not ran.ok and not ran.killed and ran.result.get("rollback") == "complete" and there - before:
+            self.wrong(f"the rollback is told to be complete, and left: {', '.join(sorted(there - before))}")
+        if not ran.ok and not ran.killed and "applied" in ran.result and ran.result.get("rollback") != "complete":
+            self.wrong(f"the rollback is {ran.result.get('rollback')}: {ran.result.get('rollback_left')}")
 
     def _next(self) -> Ran:
         if self.mode.name != "killed-unseen":

@@ -120,7 +120,7 @@ def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         result = work()
         return {"ok": True, "changed": bool(result.get("changed")), "result": result}
     except (StackError, DocumentError) as error:
-        return {"message": error.message}
+        return {"message": error.message, "result": error.result() if isinstance(error, StackError) else {}}
     except BaseException:
         return {"broke": traceback.format_exc()}
 

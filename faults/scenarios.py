@@ -66,6 +66,19 @@ def before_the_change() -> dict[str, Any]:
     return wish
 
 
+def added() -> dict[str, Any]:
+    """Hosts and a bucket more, in a declaration that says nothing of much that is there: what fails takes back its own and only that."""
+    wish = {word: copy.deepcopy(WHOLE[word]) for word in (*SCOPE, "network", "key", "buckets", "pools")}
+    wish["network"].update(nat="none", endpoints=[])
+    wish["buckets"] = [{"name": "new"}]
+    wish["pools"] = [one for one in wish["pools"] if one["name"] in ("train", "leased", "spot")]
+    for one in wish["pools"]:
+        one["count"] += 1
+    wish["network"]["access"] = {"via": "direct", "cidrs": ["10.0.0.0/8"]}
+    wish["pools"][0].pop("termination_protection")
+    return {**wish, "on_failure": "rollback"}
+
+
 @dataclass(frozen=True)
 class Scenario:
     """``before`` is applied without faults, then ``wish`` with one; ``limits``: pool → how many of it may live at any time."""
@@ -79,6 +92,11 @@ class Scenario:
     @property
     def removes(self) -> bool:
         return self.wish.get("state") == "absent"
+
+    @property
+    def adds(self) -> bool:
+        """Whether a run that fails leaves what there was before it, and nothing else."""
+        return self.wish.get("on_failure") == "rollback"
 
 
 def _sizes(*wishes: dict[str, Any]) -> dict[str, int]:
@@ -94,6 +112,7 @@ SCENARIOS = {
     for one in (
         Scenario("create", "from an empty account to the whole stack", None, WHOLE, _sizes(WHOLE)),
         Scenario("change", "sizes, tags and settings of a stack that is there", before_the_change(), changed(), _sizes(WHOLE, changed())),
+        Scenario("add", "a failed run takes back what it added, and no more", WHOLE, added(), _sizes(WHOLE, added())),
         Scenario("remove", "the whole stack goes", WHOLE, ABSENT, _sizes(WHOLE)),
     )
 }

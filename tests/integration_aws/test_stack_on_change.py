@@ -261,3 +261,11 @@ def test_killed_between_the_end_and_the_launch_of_a_successor(lab, go, actions, 
     assert actions(told) == [("instance", "train-0", "create")], "and no line for the one that has ended"
     assert lab.alive() == (there or hosts(told)) and len(lab.alive()) == 1
     assert not go(1, **wish)["changed"]
+
+
+def test_what_has_no_quota_for_its_successors_stays(lab, go):
+    lab.aws.quotas({"L-DB2E81BA": 12})
+    made = hosts(go(2, instance_types=["g5.xlarge"]))
+    with pytest.raises(StackError, match="2 × g5.4xlarge need 32 vCPUs; .* allows 12, 0 are in use") as caught:
+        go(2, instance_types=["g5.4xlarge"], on_change="replace", max_delete=2)
+    assert caught.value.details["preflight"] and sorted(made) == lab.alive()

@@ -7,9 +7,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse_scope
+from tests.integration_aws.conftest import WHOLE
 from tests.integration_aws.pools import QUIET, TRIXIE, pool
 
 LEASED = {"lease": {"expire": "3h"}}
+SCOPE = {word: WHOLE[word] for word in ("name", "environment", "account_id", "region")}
 
 
 @pytest.fixture
@@ -92,3 +96,57 @@ def test_volumes_that_a_rollback_leaves_are_named(lab, fails):
     assert told["rollback"] == "complete" and lab.alive() == []
     (kept,) = lab.client("ec2").describe_volumes(Filters=[{"Name": "tag:mlinfra:stack", "Values": ["vision"]}])["Volumes"]
     assert f"instance train-0; volume {kept['VolumeId']} will stay: nothing here deletes it" in told["rolled_back"]
+
+
+def everything(lab):
+    """(kind, id) of all that the stack owns."""
+    return {(one["kind"], one["id"]) for one in engine.read(parse_scope(SCOPE), lab.clients())["resources"] if one["owned"]}
+
+
+NAT = {
+    "cidr": "10.42.0.0/16",
+    "zone_count": 1,
+    "private": True,
+    "nat": "one",
+    "endpoints": ["s3", "ssm"],
+    "access": {"cidrs": ["10.0.0.0/8"]},
+}
+NO_NAT = {**NAT, "nat": "none", "endpoints": []}
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA else"
+
+
+def elsewhere(lab):
+    """A network that somebody else made."""
+    ec2 = lab.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(VpcId=vpc, GroupName="theirs", Description="theirs")["GroupId"]
+    return {"existing": {"vpc": {"id": vpc}, "subnets": {"ids": [subnet]}, "security_groups": {"ids": [group]}}}
+
+
+def profile(lab):
+    lab.client("iam").create_instance_profile(InstanceProfileName="theirs")
+    return {"existing_instance_profile": "theirs"}
+
+
+@pytest.mark.parametrize("network", [lambda lab: NO_NAT, elsewhere], ids=["the same", "another"])
+def test_what_the_run_did_not_even_read_stays(lab, fails, network):
+    """A run reads only what it declares, and the removal of what it added reads all that the stack has."""
+    two = [{"name": "data"}, {"name": "old"}]
+    old = {"key": {"name": "old", "public_key": OTHER_KEY}, "pools": [pool(count=1, placement="cluster"), pool(name="other", count=1)]}
+    lab.run(network=NAT, buckets=two, repositories=two, identity={}, **old)
+    there = everything(lab)
+    for name in (id for kind, id in there if kind == "bucket"):
+        lab.client("s3").put_object(Bucket=name, Key="one", Body=b"1")
+    assert {"nat_gateway", "endpoint", "elastic_ip", "role", "instance_profile", "placement_group"} <= {kind for kind, _id in there}
+    refuse(lab, times=0)
+    told = fails(
+        network=network(lab),
+        buckets=[*two[:1], {"name": "new"}],
+        repositories=two[:1],
+        identity=profile(lab),
+        pools=[pool(name="other")],
+        force=["old", "train"],
+    )
+    assert told["rollback"] == "complete" and "bucket new" in told["rolled_back"]
+    assert everything(lab) == there

@@ -29,6 +29,7 @@ class Act:
         self.made: set[str] = set()
         # A removal may go on with what an earlier run left: its instances and gateways may be going still, and hold what they use.
         self.removed: set[str] = set(CHILDREN) if reader.intent.absent else set()
+        self.begun: list[Change] = []  # what was carried out or at least tried
         self.facts: dict[Ref, dict[str, Any]] = {}  # what creation told, for outputs
         self.search = Search()  # through the offers of all pools
         self.warnings: list[str] = []

@@ -23,6 +23,7 @@ EXPIRES, ENFORCE, IDLE = "mlinfra:expires", "mlinfra:enforce", "mlinfra:idle"
 #: Only on instances that were launched with the timer: what EC2 does when the host powers itself off (stop | terminate).
 TIMER = "mlinfra:timer"
 NOBODY = "nobody"
+_LATE = 600  # seconds after its end by which an instance has ended, if anybody sees to it
 
 
 class Term(NamedTuple):
@@ -182,7 +183,7 @@ def join(seen: Observed) -> None:
             if one.facts["instance"] == found.id and found.facts["slot"] is not None:
                 one.name, one.facts["pool"] = found.name, found.facts["pool"]
         if EXPIRES in found.tags:
-            found.state["enforced"] = enforcer(found, schedules)
+            found.state["enforced"] = NOBODY if _overdue(found, seen.now) else enforcer(found, schedules)
         elif IDLE in found.tags:
             found.state["enforced"] = "host" if TIMER in found.tags else NOBODY
 
@@ -203,6 +204,12 @@ def over_at_once(change: Change, seen: Observed) -> str:
     return f"its lease would end at {moment(new)}, which has passed, instead of {moment(old) if old is not None else 'never'}"
 
 
+def _overdue(found: Found, now: int) -> bool:
+    """Whether it is there although its lease is long over: whoever was to end it has not."""
+    end = epoch(found.tags.get(EXPIRES))
+    return end is not None and end + _LATE < now
+
+
 def note(found: Found, pool: Pool) -> str:
     if pool.lease is None:
         return ""
@@ -212,8 +219,11 @@ def note(found: Found, pool: Pool) -> str:
     return ", ".join(parts)
 
 
-def unenforced(changes: Iterable[Change]) -> list[str]:
-    """A sentence for each pool with instances that nobody would end, also after the plan is carried out."""
+def unenforced(changes: Iterable[Change], now: int) -> list[str]:
+    """A sentence for each pool with instances that nobody would end, also after the plan is carried out.
+
+    :param now: when they were read (epoch).
+    """
     found: dict[tuple[str, str, str], list[str]] = {}
     for change in changes:
         if change.kind != "instance" or change.wish is None or change.found is None or change.action not in ("keep", "update", "adopt"):
@@ -222,7 +232,10 @@ def unenforced(changes: Iterable[Change]) -> list[str]:
         lease, there = pool.lease, change.found
         if lease is None:
             continue
-        if lease.on_host and TIMER not in there.tags:
+        if _overdue(there, now) and EXPIRES not in change.tags and "expires" not in change.fields:
+            what, why = "expire", f"the lease ended at {there.tags[EXPIRES]}, and it is still there"
+            what = "expire of adopted" if there.id in pool.adopt else "expire of overdue"
+        elif lease.on_host and TIMER not in there.tags:
             what = "expire" if lease.expire is not None and lease.enforce == "host" else "idle"
             what = "expire of adopted" if what == "expire" and there.id in pool.adopt else what
             why = "launched without the timer, so nobody sees to it"
@@ -233,6 +246,7 @@ def unenforced(changes: Iterable[Change]) -> list[str]:
         found.setdefault((pool.name, what, why), []).append(f"{change.name} ({there.id})")
     hint = {
         "expire": "Use enforce: scheduler, or run the playbook reap on a schedule.",
+        "expire of overdue": "Run the playbook reap, or set lease.renew to another word to keep it.",
         "expire of adopted": "Use enforce: scheduler: the playbook reap ends only what the stack launched.",
         "idle": "It works for instances that are launched from now on.",
     }

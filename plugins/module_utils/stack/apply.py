@@ -127,6 +127,7 @@ def carry_out(act: Act, changes: Iterable[Change], done: Optional[Callable[[Chan
                 unfinished = waiting + list(running.values())
                 for unit in [unit for unit in waiting if ready(unit, unfinished)]:
                     waiting.remove(unit)
+                    act.begun.extend(unit.changes)
                     running[pool.submit(_carry_out, act, unit)] = unit
             if not running:
                 break

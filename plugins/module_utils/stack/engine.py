@@ -74,7 +74,7 @@ class _Run:
     def result(self) -> dict[str, Any]:
         seen = observing.look_closer(self.reader, observing.observe(self.reader))
         changes = planning.plan(self.intent, seen)
-        self.warnings = unenforced(changes)
+        self.warnings = unenforced(changes, seen.now)
         self._approved(seen, changes)
         self._possible(seen, changes)
         if self.control.check_mode:
@@ -146,11 +146,11 @@ class _Run:
             if act.warnings:
                 failure.details["warnings"] = list(act.warnings)
             if self.control.on_failure == "rollback" and not self.intent.absent:
-                failure.details.update(self._rolled_back(set(seen.found), there, lock))
+                failure.details.update(self._rolled_back(act, set(seen.found), there, lock))
             raise failure from error
         return act
 
-    def _rolled_back(self, kinds: set[str], there: rollback.Before, lock: Lock) -> dict[str, Any]:
+    def _rolled_back(self, run: Act, kinds: set[str], there: rollback.Before, lock: Lock) -> dict[str, Any]:
         """Remove what this run added, see ``rollback.split``."""
         intent = Intent(self.intent.stack, dataclasses.replace(self.control, state="absent", check_mode=False))
         finished: list[Change] = []
@@ -158,7 +158,7 @@ class _Run:
             reader = Reader(self.clients, intent, self.caller.account_id, self.caller.partition)
             self.clients.prepare(observing.services(intent))
             seen = observing.look_closer(reader, observing.observe(reader, kinds))
-            found = rollback.split(there, planning.plan(intent, seen))
+            found = rollback.split(there, rollback.begun(run.begun), planning.plan(intent, seen))
             act = Act(reader, seen)
             act.check = lock.check
             carry_out(act, found.going, finished.append)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import REGION
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME, KINDS
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed, Ref, Wish, plain, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Stack
@@ -80,7 +81,7 @@ def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
         if in_the_way is not None:
             raise StackError(
                 f"{wish.path} wants {kind.name} {in_the_way.id}: one of that name is there, and this stack did not make it",
-                "Refer to it as existing, rename it, or remove it",
+                _way_past(in_the_way, seen.region),
                 path=wish.path,
             )
         return Change(kind.name, wish.name, "create", "does not exist", None, {**after, "tags": wish.tags}, None, wish)
@@ -106,6 +107,14 @@ def _wished(kind: Kind, wish: Wish, seen: Observed, ids: Any) -> Change:
         change.action, change.reason = "keep", kind.note(found, wish, seen)
         change.before = change.after = _shown(found)
     return change
+
+
+def _way_past(found: Found, here: str) -> str:
+    """What to do about one of that name. IAM has one name for all regions: it may be in use by this stack's namesake in another one."""
+    region = found.tags.get(REGION)
+    if found.kind in ("role", "instance_profile") and region and region != here:
+        return f"It is that of the stack in {region}: leave it, and use identity.existing_instance_profile here, or another environment"
+    return "Refer to it as existing, rename it, or remove it"
 
 
 def _unwished(kind: Kind, found: Found, intent: Intent, seen: Observed) -> Change:
@@ -158,10 +167,8 @@ def refuse_blocked(changes: Iterable[Change]) -> None:
         return
     lines = "; ".join(f"{change.kind} {change.name} ({change.id}): {change.reason}" for change in blocked[:5])
     more = f"; and {len(blocked) - 5} more" if len(blocked) > 5 else ""
-    if any(change.reason.startswith("max_delete") for change in blocked):
-        hint = f"Set max_delete to {len(blocked)} if that is what you want"
-    else:
-        hint = "Nothing was changed"
+    too_many = [change for change in blocked if change.reason.startswith("max_delete")]
+    hint = f"Set max_delete to {len(too_many)} if that is what you want" if too_many else "Nothing was changed"
     raise StackError(f"the plan is blocked: {lines}{more}", hint, blocked=[change.public() for change in blocked])
 
 

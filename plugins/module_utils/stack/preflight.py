@@ -7,6 +7,7 @@ A pool that cannot be had at all is refused before the first write. All else is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Optional
 
@@ -23,7 +24,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity import (
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits import Limits, Line, Need, Unknown
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.limits_reading import Asked
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, Intent, Observed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Pool
 
 
@@ -60,22 +61,25 @@ def role_arn(seen: Observed) -> str:
 
 
 def lines(intent: Intent, seen: Observed, changes: Iterable[Change]) -> list[Line]:
-    """All findings for the pools that the plan launches, in the order of the pools."""
+    """All findings for the pools that the plan launches for, successors too, in the order of the pools."""
     new: dict[str, list[Change]] = {}
     for change in changes:
-        if change.kind == "instance" and change.action == "create":
+        if change.kind == "instance" and change.action in ("create", "replace"):
             new.setdefault(change.wish.make["pool"].name, []).append(change)
     told: list[Line] = []
     vcpus: dict[str, float] = {}
     tebibytes = 0.0
+    limits = seen.limits
     for pool in intent.stack.pools or ():
         if pool.name not in new or pool.name not in seen.limits.pools:
             continue
         count, beside = len(new[pool.name]), new[pool.name][0].wish.make["beside"]
-        choice = placing.choose(pool, intent, seen, count, beside)
-        need = placing.need(pool, seen, choice.all, count)
-        told += _room(need, choice, intent, seen, vcpus)
-        for code, more in limits_vcpu.takes(need, seen.limits).items():
+        ending = [change.found for change in new[pool.name] if change.action == "replace"]
+        choice = placing.choose(pool, intent, seen, count, beside, ending)
+        need = placing.need(pool, seen, choice.all, count, len(beside) if ending else None)
+        limits = limits_vcpu.without(limits, [placing.quota_of(one) for one in ending])
+        told += _room(need, choice, intent, seen, limits, vcpus, ending)
+        for code, more in limits_vcpu.takes(need, limits).items():
             vcpus[code] = vcpus.get(code, 0) + more
         gib = gp3_of(pool)
         if gib:
@@ -86,15 +90,22 @@ def lines(intent: Intent, seen: Observed, changes: Iterable[Change]) -> list[Lin
     return told
 
 
-def _room(need: Need, choice: placing.Choice, intent: Intent, seen: Observed, taken: dict[str, float]) -> list[Line]:
-    """Quotas and addresses, which together say whether the pool can be had."""
+def _room(
+    need: Need, choice: placing.Choice, intent: Intent, seen: Observed, limits: Limits, taken: dict[str, float], ending: list[Found]
+) -> list[Line]:
+    """Quotas and addresses, which together say whether the pool can be had.
+
+    :param limits: without what ends before the launch, ``ending``, which gives its addresses back too.
+    """
     free = placing.free_addresses(choice.subnets, intent, seen)
-    quota, addresses = limits_vcpu.most(need, seen.limits, taken), limits_addresses.most(need, free)
+    back = Counter(found.state["zone"] for found in ending)
+    free = {zone: number if number is None else number + back[zone] * need.addresses for zone, number in free.items()}
+    quota, addresses = limits_vcpu.most(need, limits, taken), limits_addresses.most(need, free)
     few = [most is not None and most < need.least for most in (quota, addresses)]
-    none = bool(need.least) and not placing.within(need, seen.limits, free)
+    none = bool(need.least) and not placing.within(need, limits, free)
     # an offer that the quota leaves may be in a zone that has no addresses: only together they leave none
     return [
-        *limits_vcpu.lines(need, seen.limits, seen.region, few[0] or (none and not few[1]), taken),
+        *limits_vcpu.lines(need, limits, seen.region, few[0] or (none and not few[1]), taken),
         limits_addresses.line(need, free, few[1] or (none and not few[0])),
     ]
 

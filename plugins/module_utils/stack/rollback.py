@@ -22,6 +22,40 @@ class Before(NamedTuple):
     names: frozenset[tuple[str, str]]
 
 
+class Begun(NamedTuple):
+    """What a run has begun to make. A run reads only what it declares, so what it has not seen may have been there all the same.
+
+    ``names``: (kind, name). ``pools``: those that it launched for, of which all is read; an instance that just began has no slot yet.
+    ``spot``: whether by fleets, whose templates have no line in a plan.
+    """
+
+    names: frozenset[tuple[str, str]]
+    pools: frozenset[str]
+    spot: bool
+
+    def made(self, change: Change, fresh: frozenset[str]) -> bool:
+        """Whether a line of the removal is about something that the run can have made.
+
+        :param fresh: ids of the instances that it launched.
+        """
+        if change.kind == "instance":
+            return change.id in fresh
+        if change.kind == "schedule" and change.found.facts["instance"] in fresh:
+            return True
+        return (change.kind, change.name) in self.names or (self.spot and change.kind == "launch_template")
+
+
+def begun(changes: Iterable[Change]) -> Begun:
+    """:param changes: those that the run began to carry out, finished or not."""
+    making = [change for change in changes if change.action in ("create", "replace", "pending") and change.wish is not None]
+    pools = [change.wish.make["pool"] for change in making if change.kind == "instance"]
+    return Begun(
+        frozenset((change.kind, change.name) for change in making),
+        frozenset(pool.name for pool in pools),
+        any("spot" in pool.market for pool in pools),
+    )
+
+
 class Split(NamedTuple):
     """``going`` is to be deleted; ``kept`` stands where something stood before; ``left`` was added and stays all the same, with why."""
 
@@ -54,9 +88,11 @@ def before(seen: Observed) -> Before:
     )
 
 
-def split(there: Before, changes: Iterable[Change]) -> Split:
+def split(there: Before, run: Begun, changes: Iterable[Change]) -> Split:
     """:param changes: the plan of the whole stack's removal, after the failure."""
     fresh = [change for change in changes if change.action in ("delete", "blocked") and (change.kind, change.id) not in there.ids]
+    launched = frozenset(change.id for change in fresh if change.kind == "instance" and change.found.facts["pool"] in run.pools)
+    fresh = [change for change in fresh if run.made(change, launched)]
     kept = [change for change in fresh if (change.kind, change.name) in there.names]
     added = [change for change in fresh if (change.kind, change.name) not in there.names]
     blocked = [(change, change.reason) for change in added if change.action == "blocked"]

@@ -173,7 +173,20 @@ def test_what_ends_an_adopted_one():
     adopting = pool(adopt=("i-1",))
     made = [Wish("instance", f"train-{slot}", make={"pool": adopting}) for slot in range(2)]
     changes = [Change("instance", one.name, "keep", wish=one, found=instance(slot)) for slot, one in enumerate(made)]
-    launched, adopted = terms.unenforced(changes)
+    launched, adopted = terms.unenforced(changes, NOW)
     assert launched.startswith("pools.train.lease.expire is not enforced for train-0 (i-0)") and "run the playbook reap" in launched
     assert adopted.startswith("pools.train.lease.expire is not enforced for train-1 (i-1)")
     assert adopted.endswith("Use enforce: scheduler: the playbook reap ends only what the stack launched.")
+
+
+@pytest.mark.parametrize(("late", "told"), [(599, False), (601, True)])
+def test_one_that_is_long_over_and_still_there_is_enforced_by_nobody(late, told):
+    over = instance(0, expires=duration.moment(NOW - late), timer="terminate")
+    there = seen({0: terms.Term(NOW - 5000)}, over)
+    terms.join(there)
+    assert over.state["enforced"] == ("nobody" if told else "host")
+    wish = Wish("instance", "train-0", make={"pool": pool()})
+    said = terms.unenforced([Change("instance", "train-0", "keep", wish=wish, found=over)], NOW)
+    assert bool(said) == told and all("still there. Run the playbook reap" in one for one in said)
+    renewed = Change("instance", "train-0", "update", wish=wish, found=over, tags={"mlinfra:expires": duration.moment(NOW + 9)})
+    assert not terms.unenforced([renewed], NOW)

@@ -13,7 +13,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import St
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.offers import Market
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import KINDS
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found, ImageFacts, Intent, Observed, Ref, resolve
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Found, ImageFacts, Intent, Observed, Ref, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.outputs import outputs
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import (
     Access,
@@ -273,3 +273,17 @@ def test_ecr_answers_with_the_arn_of_a_key_whatever_it_was_given(wished, there, 
     seen = carried_out(stack)
     seen.get("repository", "train").state["encryption"] = there
     assert [change.action for change in planning.plan(intent(stack), seen) if change.kind == "repository"] == [action]
+
+
+def test_max_delete_counts_what_it_holds_back_and_nothing_else():
+    reasons = ["max_delete is 0 and 2 would be deleted", "max_delete is 0 and 2 would be deleted", "it is full"]
+    blocked = [Change("bucket", f"b{number}", "blocked", reason, id="x") for number, reason in enumerate(reasons)]
+    with pytest.raises(StackError, match="Set max_delete to 2 if"):
+        planning.refuse_blocked(blocked)
+
+
+def test_a_role_of_the_namesake_in_another_region_is_not_to_be_removed():
+    role = Found("role", "hosts", "vision-dev-hosts", tags={"mlinfra:region": "eu-west-1"})
+    abroad = planning._way_past(role, "us-east-1")
+    assert "eu-west-1" in abroad and "existing_instance_profile" in abroad and "remove" not in abroad
+    assert planning._way_past(role, "eu-west-1") == "Refer to it as existing, rename it, or remove it"
