@@ -41,12 +41,11 @@ rm -rf /var/lib/dkms/efa/VERSION /var/lib/dkms/efa/kernel-{KERNEL}-{ARCHITECTURE
 def packages(release: str) -> list[deb.Package]:
     driver = DRIVERS[release]
     build = f"{release}-1"
+    source = f"/usr/src/efa-{driver}/dkms.conf"
     fi_info = "/opt/amazon/efa/bin/fi_info"
     scripts = {"postinst": POSTINST.replace("VERSION", driver), "prerm": PRERM.replace("VERSION", driver)}
     return [
-        deb.Package(
-            "efa", f"{driver}-1", "kernel module", files={f"/usr/src/efa-{driver}/dkms.conf": "PACKAGE_NAME=efa\n"}, scripts=scripts
-        ),
+        deb.Package("efa", f"{driver}-1", "kernel module", files={source: "PACKAGE_NAME=efa\n"}, scripts=scripts),
         deb.Package("efa-config", build, "limits", files={"/etc/security/limits.d/01_efa.conf": "* soft memlock unlimited\n"}),
         deb.Package("efa-profile", build, "path", files={"/etc/profile.d/zippy_efa.sh": "PATH=/opt/amazon/efa/bin:$PATH\n"}),
         deb.Package("libfabric-aws-bin", build, "fi_info", files={fi_info: (HERE / "fi_info").read_text()}, programs=(fi_info,)),

@@ -14,12 +14,14 @@ import time
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import archive, installed, kmod, plan, releases, signature
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import interconnect, packages, running
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 LOG = "/var/log/mlinfra-efa-installer.log"
 FI_INFO = "/opt/amazon/efa/bin/fi_info"
-# Runs in the folder of the archive, as the script wants; all that it says goes to the log, which outlives a killed run.
-SCRIPT = 'cd "$1" && log=$2 && shift 2 && exec ./efa_installer.sh "$@" >>"$log" 2>&1'
+# Runs in the folder of the archive, as the script wants, by bash, for /var may be mounted noexec; all that it says goes to the log, which
+# outlives a killed run.
+SCRIPT = 'cd "$1" && log=$2 && shift 2 && exec bash ./efa_installer.sh "$@" >>"$log" 2>&1'
 REBOOT = re.compile(r"please reboot|reboot is needed", re.IGNORECASE)
 # Right after its module was loaded a device is renamed, and fi_info may not see it yet: the installer itself waits this long.
 SETTLE_SECONDS, TRY_SECONDS = 15, 3
@@ -40,7 +42,7 @@ def look(host, programs):
     known = {}
     if listed["packages"]:
         status = host.text(packages.DPKG, 64 << 20)
-        known = packages.dpkg.parse_status(status) if status else packages.parse_rpm(programs.rpm(listed["packages"]))
+        known = dpkg.parse_status(status) if status else packages.parse_rpm(programs.rpm(listed["packages"]))
     devices = interconnect.look(host)["efa"]["devices"]
     return {
         "version": listed["version"],

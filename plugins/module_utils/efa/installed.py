@@ -13,16 +13,14 @@ import re
 
 FILE = "/opt/amazon/efa_installed_packages"
 VERSION = re.compile(r"^#\s*EFA installer version:\s*(\S+)", re.MULTILINE)
-RPM = re.compile(r"^(.+)-[^-]+-[^-]+$")
+RPM = re.compile(r"^(.+)-[^-]+-[^-]+\.(x86_64|aarch64|noarch)$")
 MPI = {"openmpi4": "openmpi40", "openmpi5": "openmpi50"}
 
 
 def package(entry):
     """Name of the package that an entry of the list means."""
-    if "_" in entry:
-        return entry.partition("_")[0]
     match = RPM.match(entry)
-    return match.group(1) if match else entry
+    return match.group(1) if match else entry.partition("_")[0]
 
 
 def parse(text):
