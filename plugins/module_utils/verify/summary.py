@@ -21,7 +21,7 @@ HEADINGS = {
     "node_exporter": "node_exporter",
 }
 # Of roles that do nothing unless a host declares what they shall make: columns only where one does.
-OPTIONAL = {"instance_store": "disks", "cuda_toolkit": "cuda", "mig": "mig"}
+OPTIONAL = {"instance_store": "disks", "efa": "efa", "cuda_toolkit": "cuda", "mig": "mig"}
 
 
 def entry(state, detail=""):

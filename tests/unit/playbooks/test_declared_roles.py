@@ -21,6 +21,7 @@ ALWAYS = ["host_baseline", "nvidia_driver", "container_runtime", "python_env", "
         ({"mig_layout": [], "cuda_toolkit_versions": []}, set()),
         ({"instance_store_mount_point": "/data", "mig_layout": [{"config": "all-balanced"}]}, {"instance_store", "mig"}),
         ({"cuda_toolkit_pins": {"schema": 1}}, {"cuda_toolkit"}),
+        ({"efa_version": "1.47.0"}, {"efa"}),
     ],
 )
 def test_what_is_wished_of_a_host(given, added):

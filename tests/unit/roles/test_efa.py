@@ -1,0 +1,109 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What role efa makes of a host that it has read: whom it is for, Secure Boot, reboots, and where the archive comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+DEVICE = {"address": "0000:00:10.0", "device": "efa1", "kernel_driver": "efa", "responds": True}
+GPU = {
+    "efa": {"devices": [DEVICE], "module": {"is_loaded": True, "version": "2.17.3g"}}, "gpus": [], "container": False,
+    "secure_boot": "disabled", "mok": {"keys": []}, "kernel": {"running": "6.1.0-1-amd64", "headers": True},
+}  # fmt: skip
+SEEN = {"wanted": False, "changed": False, "steps": [], "unmet": [], "reboot_required": False, "programs_missing": []}
+BUSY = [{"now": {"processes": [{"program": "python3"}]}}]
+
+
+@pytest.fixture
+def ask(value_of):
+    """Function (variable, facts that differ, answer of the module that differs, settings) → value on a host."""
+
+    def value(name, facts=(), seen=(), **settings):
+        known = {"inventory_hostname": "node", "ansible_check_mode": False, **settings}
+        return value_of("efa", name, ansible_facts={"mlinfra_gpu": {**GPU, **dict(facts)}}, __efa={**SEEN, **dict(seen)}, **known)
+
+    return value
+
+
+def test_a_host_without_a_device_is_left(ask):
+    assert ask("_efa_is_for_this_host") is True
+    none = {"efa": {"devices": []}}
+    assert ask("_efa_is_for_this_host", none) is False and ask("_efa_is_for_this_host", none, efa_without_device=True) is True
+
+
+@pytest.mark.parametrize(
+    ("keys", "settings", "is_refused"),
+    [
+        ([], {}, True),
+        ([{"path": "/var/lib/dkms/mok.pub", "enrolled": False}], {}, True),
+        ([{"path": "/var/lib/dkms/mok.pub", "enrolled": None}], {}, True),
+        ([{"path": "/var/lib/dkms/mok.pub", "enrolled": True}], {}, False),
+        ([], {"efa_key_enrolled": True}, False),
+        ([], {"efa_kernel_module": False}, False),
+    ],
+)
+def test_secure_boot_wants_a_key(ask, keys, settings, is_refused):
+    signed = {"secure_boot": "enabled", "mok": {"keys": keys}}
+    told = ask("_efa_unsigned", signed, {"wanted": True}, **settings)
+    assert bool(told) is is_refused
+    if told:
+        assert "node boots with Secure Boot" in told and "efa_kernel_module to false" in told
+        assert (keys[0]["path"] if keys else "there is none") in told
+    # What is there already was signed, or it would not be as wished.
+    assert ask("_efa_unsigned", signed, **settings) == ""
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "is_due"),
+    [
+        ({}, {"efa_reboot": "if_required"}, True),
+        ({}, {}, False),
+        ({"container": True}, {"efa_reboot": "if_required"}, False),
+        ({"gpus": BUSY}, {"efa_reboot": "if_required"}, False),
+        ({}, {"efa_reboot": "if_required", "ansible_check_mode": True}, False),
+        ({}, {"efa_reboot": "if_required", "ansible_connection": "local"}, False),
+        ({}, {"efa_reboot": "if_required", "ansible_connection": "ansible.builtin.local"}, False),
+    ],
+)
+def test_a_reboot_is_asked_for_and_never_under_jobs(ask, facts, settings, is_due):
+    assert ask("_efa_reboot_due", facts, {"reboot_required": True}, **settings) is is_due
+    assert ask("_efa_reboot_due", facts, **settings) is False
+
+
+def test_why_a_host_was_not_rebooted(ask):
+    assert "or set efa_reboot to if_required" in ask("_efa_waits")
+    assert "1 processes use its GPUs. Drain it" in ask("_efa_waits", {"gpus": BUSY}, efa_reboot="if_required")
+
+
+def test_headers_of_the_kernel_that_runs(ask):
+    bare = {"kernel": {"running": "6.1.0-1-amd64", "headers": False}}
+    assert ask("_efa_packages", bare, {"programs_missing": ["gpgv"]}) == ["gpgv", "linux-headers-6.1.0-1-amd64"]
+    assert ask("_efa_packages", bare, efa_kernel_module=False) == [] == ask("_efa_packages")
+
+
+def test_where_the_archive_comes_from(ask):
+    name = "aws-efa-installer-1.47.0.tar.gz"
+    base = "https://efa-installer.amazonaws.com/"
+    assert [one["url"] for one in ask("_efa_files")] == [base + name, base + name + ".sig", base + "aws-efa-installer.key"]
+    found = ask("_efa_files", efa_repository="http://mirror/efa/", efa_key="/keys/aws.key")
+    assert [one.get("url", one.get("path")) for one in found] == [
+        f"http://mirror/efa/{name}",
+        f"http://mirror/efa/{name}.sig",
+        "/keys/aws.key",
+    ]
+    found = ask("_efa_files", efa_archive="/files/efa.tgz", efa_key="https://keys/aws.key")
+    assert found == [
+        {"name": name, "path": "/files/efa.tgz"},
+        {"name": name + ".sig", "path": "/files/efa.tgz.sig"},
+        {"name": "aws-efa-installer.key", "url": "https://keys/aws.key"},
+    ]
+
+
+def test_what_is_wrong_in_the_end(ask):
+    assert ask("_efa_unmet") == ""
+    due = {"wanted": True, "steps": ["install EFA software 1.47.0"]}
+    assert ask("_efa_unmet", (), due).endswith("Still to be done: install EFA software 1.47.0. Run role mlinfra.hosts.efa.")
+    # Done in this very run.
+    assert ask("_efa_unmet", (), {**due, "changed": True}) == ""
+    assert "does not work: fi_info" in ask("_efa_unmet", (), {"unmet": ["fi_info -p efa shows 0 of 1 devices"]})
