@@ -143,7 +143,7 @@ def test_what_cannot_be_adopted(lab, go, theirs):
         ("i-0123456789abcdef0", {}, "us-east-1 of account 123456789012 has no such instance"),
         (ended, {}, "it is terminated. Leave it out of adopt"),
         (strangers, {}, "its tags say that it belongs to the stack speech in prod"),
-        (theirs(kind="t3.small"), {}, "it is a t3.small, and the pool wants t3.large. Adopt it in another pool, or add t3.small to instance_types"),
+        (theirs(kind="t3.small"), {}, "it is a t3.small, and the pool wants t3.large. Adopt it in another pool"),
         (elsewhere, {}, "it is in subnet subnet-"),
         (group, {"zones": ["us-east-1b"]}, "it is in us-east-1a, and zones has us-east-1b"),
     ]
