@@ -54,6 +54,10 @@ class Apt:
         """Install packages (name, name=version, name- to remove) without what they recommend."""
         return self.get(what, *ANSWERS, *ALLOWED, "-y", "-q", "install", *names)
 
+    def fetch(self, what, names):
+        """Download what install(names) would, and change nothing."""
+        return self.get(what, *ANSWERS, *ALLOWED, "-y", "-q", "--download-only", "install", *names)
+
     def simulate(self, names, options=()):
         """[{action: install|remove, name, old, new}] of what install would do. :raises Failed: it cannot be done."""
         text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *ALLOWED, "-s", "-q", "install", *names)

@@ -35,6 +35,8 @@ class Install:
         self.wish, self.seen, self.decided, self.program = wish, seen, decided, program
         self.began = time.time()
         self.picked, self.pinning, self.preferences, self.key = {}, None, None, None
+        # As apt.simulate says them; None while no package list tells them.
+        self.actions = None
         self.made_initrd = False
         # host: see resolve.host.of; was: pins of what is there now, or None (record.py).
         self.host, self.was = None, None
@@ -64,6 +66,7 @@ class Install:
                 change.write(path, data, late=path in self.decided["off"])
         if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
             self._refresh()
+        self._fetch()
         if self.decided["kernel_packages"]:
             self.program.install("headers", self.decided["kernel_packages"])
         if not self.decided["settled"]:
@@ -98,6 +101,12 @@ class Install:
         aside.forget()
         change.write(state.BEGUN, None)
         return written
+
+    def _fetch(self):
+        """All packages, before the first is changed: a source that goes away in the middle would leave neither driver whole."""
+        exact = ["%s=%s" % (one["name"], one["new"]) for one in self.actions or [] if one["action"] == "install"]
+        if exact:
+            self.program.fetch("download", exact + ["%s-" % one["name"] for one in self.actions if one["action"] == "remove"])
 
     def recorded(self, packages, driver):
         """What pins.json is to say now."""

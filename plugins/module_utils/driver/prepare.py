@@ -12,6 +12,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     pinned,
     plan,
     repository,
+    room,
     stage,
     state,
     verified,
@@ -73,7 +74,7 @@ def prepare(job, folder):
 
 
 def simulate(job, add, options):
-    """What apt would do. :raises Refused: it cannot be done, or others' packages are in the way."""
+    """What apt would do. :raises Refused: it cannot be done, others' packages are in the way, or the disk is too small."""
     decided = job.decided
     names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
     names += ["%s-" % name for name in decided["remove"]] + decided["kernel_packages"]
@@ -86,6 +87,7 @@ def simulate(job, add, options):
         ) from error
     refuse(plan.foreign_holds(job.seen["packages"], actions, job.seen["manifest"].get("held") or []))
     refuse(plan.foreign_removals(job.seen["packages"], actions))
+    refuse(room.problems(job.program, names + add, actions, options))
     return actions
 
 
