@@ -98,8 +98,12 @@ def from_repository(job, staged):
     decided["listed"], decided["off"] = plan.other_sources(wish, job.seen, job.key)
     decided["files_due"] = plan.files_due(wish, job.seen, decided["listed"], decided["off"], decided["settled"])
 
+    # A pinning package of an earlier run goes before the driver comes; until then it keeps an older version of its branch away.
+    ours = [one for one in job.seen["manifest"].get("brought") or [] if one.startswith("nvidia-driver-pinning-")]
+    gone = [repository.PINNING] if any((job.seen["packages"].get(one) or {}).get("version") for one in ours) else []
+
     def options(preferences):
-        return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"])
+        return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"], gone=gone)
 
     if wish["pins"]:
         choose_pinned(job, options(""))
