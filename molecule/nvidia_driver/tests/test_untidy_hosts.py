@@ -59,7 +59,8 @@ WISHES = {
 }
 MESSAGES = {
     "nvidia-bookworm-0": r"^apt is in use: \S*python3 .*\(pid \d+\) holds /var/lib/dpkg/lock-frontend, and did not let go within 2 s\. Wait until",
-    "nvidia-trixie-0": r"(?s)^Driver 580\.95\.05 could not be installed \(step: download\):.*404.*The host is as it was before \(no package had",
+    "nvidia-trixie-0": r"(?s)^Driver 580\.95\.05 could not be installed \(step: download\):.*404 .*The host is as it was before \(no package had changed\)\. "
+    r"The package source is not what it was when this run chose from it, or has gone: mend it",
     "debian-bookworm-0": r"^dpkg cannot finish stubborn, which was half installed before\. It says: .*it must not be yet.*apt-get purge stubborn",
     "volta-0": r"^/var/cache/apt/archives has 0 MiB free: installing .* needs 1 MiB there\. Make room .*Nothing was changed\.$",
 }

@@ -107,5 +107,8 @@ def reasons(output, most=6):
     """What apt and dpkg themselves call wrong in their output; its last lines when they do not say."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(TELLING)]
+    if any(line.startswith("E: Failed to fetch") for line in told):
+        # These say the same again, and why.
+        told = [line for line in told if not line.startswith("Err:")]
     depends = [line for line in lines if re.search(r"(Depends|Conflicts|Breaks): .*but|but it is not (going to be )?install", line)]
     return (told + depends)[:most] or lines[-most:]

@@ -200,7 +200,10 @@ class Install:
             }
         if isinstance(error, apt.Failed):
             what = "Driver %s could not be installed (step: %s)" % (wished, error.what)
-            return {"what": what, "lines": apt.reasons(output), "next": "Choose another nvidia_driver_version, or mend the package source."}
+            then = "Choose another nvidia_driver_version, or mend the package source."
+            if error.what in ("lists", "download"):
+                then = "The package source is not what it was when this run chose from it, or has gone: mend it, then run this again."
+            return {"what": what, "lines": apt.reasons(output), "next": then}
         return {"what": "Driver %s could not be set up" % wished, "lines": [str(error)], "next": "Mend that, then run this again."}
 
 
