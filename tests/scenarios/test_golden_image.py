@@ -176,7 +176,7 @@ def test_golden_image(golden, capsys):
     with capsys.disabled():
         print(
             f"\ntime to ready, launched and reached after {launch:.0f} s: unbaked {launch + whole:.0f} s, baked {launch + rest:.0f} s "
-            f"({(launch + whole) / (launch + rest):.1f} times as long; configure alone {whole:.0f} s, and {rest:.0f} s for three baked ones)"
+            f"({(launch + whole) / (launch + rest):.1f} times as long; configure alone {whole:.0f} s, and {rest:.0f} s for three baked)"
         )
 
     told = {host: golden.on(host, IDENTITY).splitlines() for host in hosts}

@@ -55,6 +55,6 @@ def test_names_of_lists():
 
 
 def test_what_cannot_be_fetched_is_told_with_the_reason():
-    text = "Err:1 http://mirror/repo  libcuda1 580.95.05-1\n  404  File not found\nE: Failed to fetch http://mirror/repo/a.deb  404  File not found\n"
-    assert apt.reasons(text) == ["E: Failed to fetch http://mirror/repo/a.deb  404  File not found"]
+    error = "E: Failed to fetch http://mirror/repo/a.deb  404  File not found"
+    assert apt.reasons(f"Err:1 http://mirror/repo  libcuda1 580.95.05-1\n  404  File not found\n{error}\n") == [error]
     assert apt.reasons("Err:1 http://mirror/repo  InRelease\n") == ["Err:1 http://mirror/repo  InRelease"]

@@ -29,8 +29,9 @@ class Gone(apt.Apt):
 
     def answer(self, command, **unused):
         self.ran.append(" ".join(command))
-        lost = "--download-only" in command
-        return (100, "Err:1 http://mirror libcuda1\n", "E: Failed to fetch http://mirror/a.deb  404  File not found\n") if lost else (0, "", "")
+        if "--download-only" in command:
+            return 100, "Err:1 http://mirror libcuda1\n", "E: Failed to fetch http://mirror/a.deb  404  File not found\n"
+        return 0, "", ""
 
 
 class Change:
@@ -48,7 +49,8 @@ class Change:
 
 def test_a_source_that_is_gone_when_all_is_fetched(monkeypatch):
     monkeypatch.setattr(transaction, "Transaction", Change)
-    decided = {"files_due": [repository.SOURCE], "settled": False, "off": {}, "listed": [], "kernel_packages": [], "remove": [], "kernels": []}
+    decided = {"files_due": [repository.SOURCE], "settled": False, "off": {}, "listed": []}
+    decided.update(kernel_packages=[], remove=[], kernels=[])
     seen = {"packages": {"nvidia-driver-pinning-580": {"version": "580.126.09-1"}}, "manifest": {"brought": ["nvidia-driver-pinning-580"]}}
     program = Gone()
     job = install.Install(WISH, dict(seen, running="6.1"), decided, program)

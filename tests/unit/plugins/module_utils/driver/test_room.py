@@ -58,8 +58,8 @@ def test_what_is_fetched_and_what_grows_is_compared_with_what_is_free(disks, arc
     disks(archives, programs)
     told = room.problems(Program(), ["nvidia-driver-cuda"], ACTIONS, ["-o", "X=1"])
     assert [one for one in told if "/usr has" in one] == [
-        "/usr has 213 MiB free: installing libcuda1, nvidia-driver-cuda needs 214 MiB there. Make room (apt-get clean drops fetched packages) "
-        "or enlarge its file system. Nothing was changed."
+        "/usr has 213 MiB free: installing libcuda1, nvidia-driver-cuda needs 214 MiB there. "
+        "Make room (apt-get clean drops fetched packages) or enlarge its file system. Nothing was changed."
     ] * ("usr" in wrong)
     assert [one for one in told if one.startswith("/var/cache/apt/archives has 149 MiB free")] == told * ("archives" in wrong)
     assert len(told) == len(wrong)
