@@ -99,6 +99,7 @@ class Install:
         change.write(state.MANIFEST, manifest_text(written))
         change.write(state.PINS, record.text(self.recorded(state.packages(), driver)).encode())
         aside.forget()
+        change.drop_downloads()
         change.write(state.BEGUN, None)
         return written
 
