@@ -45,11 +45,9 @@ SETTINGS = {
     "cuda_toolkit_versions": ["12.8"],
     "container_runtime_nvidia_version": "1.18.1",
     "instance_store_mount_point": "/data",
-    "instance_store_filesystem": "ext4",
 }
 # A host must have disks where the builder has none: the builder's are no part of an image.
 BUILDER = {"instance_store_required": True}
-DISKS = Path(__file__).resolve().parents[2] / "molecule" / "instance_store" / "loop-disks.sh"
 PLUGIN = {"plugin": "mlinfra.hosts.ec2_gpu", "regions": ["us-east-1"], "stack": "golden", "environment": "test", "address": "private"}
 CONTROLLER = {"localhost": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
 SERVE = [
@@ -193,22 +191,7 @@ def test_golden_image(golden, capsys):
 
     assert "V12.8.1" in golden.on("baked-0", "/usr/local/cuda/bin/nvcc --version")
     assert "nothing of it" in golden.on("baked-0", "ls -d /data /etc/mlinfra/instance_store.json 2>/dev/null || echo nothing of it")
-    disks_of_its_own(golden, "baked-1")
     reachable_without_cloud_init(golden, "baked-1")
-
-
-def disks_of_its_own(golden: Golden, host: str) -> None:
-    """A host of the image with instance store has it after configure, which changes nothing else; loop devices stand in for it."""
-    script = {"name": "Attach", "ansible.builtin.script": {"cmd": f"{DISKS} attach"}}
-    detach = {"name": "Detach", "ansible.builtin.script": {"cmd": f"{DISKS} detach"}}
-    unmount = {"name": "Unmount", "ansible.builtin.command": {"argv": ["umount", "-q", "/data"]}, "failed_when": False}
-    golden.tasks(host, [script])
-    try:
-        said = golden.play("mlinfra.hosts.configure", "--limit", host, "-e", "instance_store_devices=['/srv/disks/first']")
-        assert changed(said, host) == 1 and golden.on(host, "findmnt -n -o FSTYPE /data").split() == ["ext4"], said
-    finally:
-        golden.tasks(host, [unmount, detach])
-    golden.on(host, "systemctl disable mlinfra-instance-store.service")
 
 
 def reachable_without_cloud_init(golden: Golden, host: str) -> None:
