@@ -124,15 +124,11 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.apt import candidates, lists, proxy, simulation, words
+from ansible_collections.mlinfra.hosts.plugins.module_utils.apt import candidates, lists, proxy, room, simulation, words
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg, locks
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host.disk import existing
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 LISTS = "/var/lib/apt/lists"
 SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
-ARCHIVES = "/var/cache/apt/archives"
-PROGRAMS = "/usr"
 # A source that is silent costs 20 s, three times; every failure counts, not only those that apt calls errors.
 UPDATE = (
     "apt-get -q -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update"
@@ -251,21 +247,8 @@ class Apt:
             return found, 0, 0
         unused, uris = self.run(("apt-get", "-qq", "--print-uris", "-y", "-o", "Debug::NoLocking=true") + install + tuple(wishes))
         exact = ["%s=%s" % pair for pair in found["install"].items()]
-        new = simulation.installed_bytes(self.run(["apt-cache", "show", "--no-all-versions"] + exact)[1])
-        old = simulation.installed_bytes(read(os.path.join(dpkg.ROOT, "status"))) if found["upgraded"] else {}
-        return found, simulation.download_bytes(uris), simulation.growth(new, {name: old.get(name, 0) for name in found["upgraded"]})
-
-
-def room(found, download, grown):
-    """Messages about file systems that are too small for a plan."""
-    places = [existing(path) for path in (ARCHIVES, PROGRAMS)]
-    archives, programs = ((os.stat(path).st_dev, path) for path in places)
-    wanted = simulation.needs(archives, programs, download, grown)
-    free = {}
-    for path in places:
-        status = os.statvfs(path)
-        free[path] = status.f_bfree * status.f_frsize
-    return simulation.space_problems(wanted, free, list(found["install"]))
+        shown = self.run(["apt-cache", "show", "--no-all-versions"] + exact)[1]
+        return (found,) + room.sizes(uris, shown, found["upgraded"])
 
 
 def repair(apt, check_mode):
@@ -299,7 +282,7 @@ def prepare(apt, wish, check_mode):
     can_be_told = not (check_mode and (missing or repaired or refreshed))
     if wish["packages"] and can_be_told:
         found, download, grown = apt.plan(wish["packages"], wish["install_recommends"])
-        problems = room(found, download, grown) if found["install"] else []
+        problems = room.problems(list(found["install"]), download, grown) if found["install"] else []
         if problems:
             raise Refused("\n".join(problems))
     result.update(

@@ -283,7 +283,7 @@ def run(module, folder):
     if wish["pins"] and decided["settled"] and not decided["kernel_packages"]:
         # All of it is installed: only what keeps the pins from being this host's can be wrong.
         prepare.judge_pins(job, {})
-    actions = prepare.prepare(job, folder) if changed else []
+    job.actions = actions = prepare.prepare(job, folder) if changed else []
     known = decided["driver"] or next((versions.upstream(one) for one in job.picked.values()), None)
     manifest = seen["manifest"]
     loads = plan.load_due(wish, seen, decided, made)

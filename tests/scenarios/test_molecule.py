@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 
 import pytest
 
+from bench.callbacks import remote_tasks
+from bench.configure import MOST_TASKS
 from scripts import tree
 
 SEQUENCE = ["create", "check", "converge", "idempotence", "verify", "destroy"]
@@ -18,17 +21,21 @@ LONG = (
     "nvidia_dkms", "upgrade", "container_runtime", "mlflow_server", "nvidia_upgrade",
     "host_baseline", "default", "nvidia_driver", "python_env",
 )  # fmt: skip
+# The roles that configure sets up on hosts. Each has a scenario of its name, where what goes to an unchanged host is counted.
+HOST_ROLES = tree.load(tree.CHECKOUT / "playbooks" / "vars" / "roles.yml")["_mlinfra_roles"]
 SCENARIOS = sorted(tree.scenarios(), key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
 
 
 def test_there_are_scenarios():
-    assert {"default", "node_exporter"} <= set(tree.scenarios())
+    assert {"default", *HOST_ROLES} <= set(tree.scenarios())
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenario(scenario, sandbox):
+def test_scenario(scenario, sandbox, tmp_path):
+    counted = tmp_path / "remote_tasks.jsonl"
     environment = {
         **os.environ,
+        remote_tasks.VARIABLE: str(counted),
         "MLINFRA_SANDBOX": sandbox,
         "MOLECULE_GLOB": str(tree.CHECKOUT / "molecule" / "*" / "molecule.yml"),
         "ANSIBLE_FORCE_COLOR": "0",
@@ -55,3 +62,10 @@ def test_scenario(scenario, sandbox):
     assert ran == SEQUENCE, f"scenario {scenario} ran {ran} only\n{done.stdout[-4000:]}"
     converged = re.findall(r"^(\S+)\s+: ok=[1-9]", done.stdout, re.M)
     assert set(converged) - {"localhost"}, f"scenario {scenario} reached no host\n{done.stdout[-4000:]}"
+    if scenario in HOST_ROLES:
+        # check, converge, idempotence: the last one changed nothing
+        runs = [run for run in map(json.loads, counted.read_text().splitlines()) if run["playbook"] == "converge.yml"]
+        count = remote_tasks.most(runs[-1:]).get(scenario, 0)
+        assert len(runs) == 3 and 0 < count <= MOST_TASKS, (
+            f"role {scenario} sends {count} tasks to a host that is as it shall be, at most {MOST_TASKS} may be: {runs[-1:]}"
+        )

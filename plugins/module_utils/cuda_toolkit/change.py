@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.cuda_toolkit import plan
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, stage, state, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, room, stage, state, transaction
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda
 
@@ -65,6 +65,7 @@ class Change:
                 )
                 raise Refused(text % (", ".join(names), "; ".join(apt.reasons(error.output)))) from error
             refuse(plan.foreign(self.actions, self.seen["packages"], self.decided["remove"]))
+            refuse(room.problems(self.program, names, self.actions, options))
 
     def carry_out(self):
         """Do it. :raises Broken: after an undo."""

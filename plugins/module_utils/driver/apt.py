@@ -54,6 +54,10 @@ class Apt:
         """Install packages (name, name=version, name- to remove) without what they recommend."""
         return self.get(what, *ANSWERS, *ALLOWED, "-y", "-q", "install", *names)
 
+    def fetch(self, what, names):
+        """Download what install(names) would, and change nothing."""
+        return self.get(what, *ANSWERS, *ALLOWED, "-y", "-q", "--download-only", "install", *names)
+
     def simulate(self, names, options=()):
         """[{action: install|remove, name, old, new}] of what install would do. :raises Failed: it cannot be done."""
         text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *ALLOWED, "-s", "-q", "install", *names)
@@ -103,5 +107,8 @@ def reasons(output, most=6):
     """What apt and dpkg themselves call wrong in their output; its last lines when they do not say."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(TELLING)]
+    if any(line.startswith("E: Failed to fetch") for line in told):
+        # These say the same again, and why.
+        told = [line for line in told if not line.startswith("Err:")]
     depends = [line for line in lines if re.search(r"(Depends|Conflicts|Breaks): .*but|but it is not (going to be )?install", line)]
     return (told + depends)[:most] or lines[-most:]

@@ -35,6 +35,8 @@ class Install:
         self.wish, self.seen, self.decided, self.program = wish, seen, decided, program
         self.began = time.time()
         self.picked, self.pinning, self.preferences, self.key = {}, None, None, None
+        # As apt.simulate says them; None while no package list tells them.
+        self.actions = None
         self.made_initrd = False
         # host: see resolve.host.of; was: pins of what is there now, or None (record.py).
         self.host, self.was = None, None
@@ -64,6 +66,7 @@ class Install:
                 change.write(path, data, late=path in self.decided["off"])
         if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
             self._refresh()
+        self._fetch()
         if self.decided["kernel_packages"]:
             self.program.install("headers", self.decided["kernel_packages"])
         if not self.decided["settled"]:
@@ -96,8 +99,15 @@ class Install:
         change.write(state.MANIFEST, manifest_text(written))
         change.write(state.PINS, record.text(self.recorded(state.packages(), driver)).encode())
         aside.forget()
+        change.drop_downloads()
         change.write(state.BEGUN, None)
         return written
+
+    def _fetch(self):
+        """All packages, before the first is changed: a source that goes away in the middle would leave neither driver whole."""
+        exact = ["%s=%s" % (one["name"], one["new"]) for one in self.actions or [] if one["action"] == "install"]
+        if exact:
+            self.program.fetch("download", exact + ["%s-" % one["name"] for one in self.actions if one["action"] == "remove"])
 
     def recorded(self, packages, driver):
         """What pins.json is to say now."""
@@ -191,7 +201,10 @@ class Install:
             }
         if isinstance(error, apt.Failed):
             what = "Driver %s could not be installed (step: %s)" % (wished, error.what)
-            return {"what": what, "lines": apt.reasons(output), "next": "Choose another nvidia_driver_version, or mend the package source."}
+            then = "Choose another nvidia_driver_version, or mend the package source."
+            if error.what in ("lists", "download"):
+                then = "The package source is not what it was when this run chose from it, or has gone: mend it, then run this again."
+            return {"what": what, "lines": apt.reasons(output), "next": then}
         return {"what": "Driver %s could not be set up" % wished, "lines": [str(error)], "next": "Mend that, then run this again."}
 
 

@@ -12,6 +12,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     pinned,
     plan,
     repository,
+    room,
     stage,
     state,
     verified,
@@ -73,7 +74,7 @@ def prepare(job, folder):
 
 
 def simulate(job, add, options):
-    """What apt would do. :raises Refused: it cannot be done, or others' packages are in the way."""
+    """What apt would do. :raises Refused: it cannot be done, others' packages are in the way, or the disk is too small."""
     decided = job.decided
     names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
     names += ["%s-" % name for name in decided["remove"]] + decided["kernel_packages"]
@@ -86,6 +87,7 @@ def simulate(job, add, options):
         ) from error
     refuse(plan.foreign_holds(job.seen["packages"], actions, job.seen["manifest"].get("held") or []))
     refuse(plan.foreign_removals(job.seen["packages"], actions))
+    refuse(room.problems(job.program, names + add, actions, options))
     return actions
 
 
@@ -96,8 +98,12 @@ def from_repository(job, staged):
     decided["listed"], decided["off"] = plan.other_sources(wish, job.seen, job.key)
     decided["files_due"] = plan.files_due(wish, job.seen, decided["listed"], decided["off"], decided["settled"])
 
+    # A pinning package of an earlier run goes before the driver comes; until then it keeps an older version of its branch away.
+    ours = [one for one in job.seen["manifest"].get("brought") or [] if one.startswith("nvidia-driver-pinning-")]
+    gone = [repository.PINNING] if any((job.seen["packages"].get(one) or {}).get("version") for one in ours) else []
+
     def options(preferences):
-        return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"])
+        return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"], gone=gone)
 
     if wish["pins"]:
         choose_pinned(job, options(""))

@@ -11,6 +11,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versio
 KEYRING = "/etc/apt/keyrings/mlinfra-nvidia.gpg"
 SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia.sources"
 PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia"
+# NVIDIA's packages nvidia-driver-pinning-BRANCH and -VERSION bring it.
+PINNING = "/etc/apt/preferences.d/nvidia-driver-pinning"
 # As NVIDIA's own cuda-<distribution>.pin has it.
 REPOSITORY_PRIORITY = 600
 # Above the 1001 of the repository's own pinning packages, which may know the branch only.

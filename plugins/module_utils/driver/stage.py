@@ -89,10 +89,10 @@ class Stage:
     def no_caches(self):
         return flags({"Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": ""})
 
-    def options(self, preferences, add_source=True, replaced=None):
+    def options(self, preferences, add_source=True, replaced=None, gone=()):
         """apt's options for a host that had this repository, and these preferences, besides what it has.
 
-        replaced: {path: text} of source files that would have another text.
+        replaced: {path: text} of source files that would have another text; gone: preferences that would not be there.
         """
         replaced = replaced or {}
         together = {name: os.path.join(self.folder, "all", name) for name in ("parts", "lists", "preferences")}
@@ -107,7 +107,8 @@ class Stage:
         old = transaction.lists_of(self.url)
         known = [path for path in glob.glob(os.path.join(state.LISTS, "*")) if not os.path.basename(path).startswith(old)]
         link([path for path in known if os.path.isfile(path)], together["lists"])
-        link(glob.glob("/etc/apt/preferences.d/*"), together["preferences"], but=repository.PREFERENCES)
+        preferred = [path for path in glob.glob("/etc/apt/preferences.d/*") if path not in gone]
+        link(preferred, together["preferences"], but=repository.PREFERENCES)
         if add_source:
             link(glob.glob(os.path.join(self.folder, "parts", "*")), together["parts"])
         link([path for path in glob.glob(os.path.join(self.folder, "lists", "*")) if os.path.isfile(path)], together["lists"])

@@ -71,6 +71,11 @@ class Transaction:
     def hold(self, names):
         select(self.program, dict.fromkeys(names, "hold"))
 
+    def drop_downloads(self):
+        """Remove what was fetched: gigabytes that apt, told only to fetch, leaves there."""
+        for path in set(glob.glob(os.path.join(ARCHIVES, "*.deb"))) - self.downloads:
+            os.unlink(path)
+
     def undo(self):
         """Put everything back. Returns (what was done, in words; what could not be, in words)."""
         done, left = [], []
@@ -121,8 +126,7 @@ class Transaction:
 
     def _sweep(self):
         """Remove what no package owns and was not there before: builds, keys, lists, downloads, folders that are empty now."""
-        for path in set(glob.glob(os.path.join(ARCHIVES, "*.deb"))) - self.downloads:
-            os.unlink(path)
+        self.drop_downloads()
         for path in set(glob.glob(self.pattern)) - self.lists:
             os.unlink(path)
         # A package that enables its service may forget it when it goes; what leads to a unit that is there is somebody's.

@@ -6,24 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.configure import RECAP, plain, ratio, remote_tasks, role
-
-
-def task(**hosts: dict) -> dict:
-    return {"hosts": hosts}
-
-
-def test_only_what_goes_to_a_host_counts_and_each_item_of_a_loop() -> None:
-    told = {"plays": [{"tasks": [
-        task(a={"action": "mlinfra.hosts.host_preflight"}, b={"action": "mlinfra.hosts.host_preflight"}),
-        task(a={"action": "ansible.builtin.assert"}),
-        task(a={"action": "include_tasks"}),
-        task(a={"action": "ansible.builtin.copy", "skipped": True}),
-        task(a={"action": "ansible.builtin.file", "results": [{}, {"skipped": True}, {}]}),
-        task(b={"action": "ansible.builtin.systemd_service"}),
-    ]}]}  # fmt: skip
-    assert remote_tasks(told) == 3
-    assert remote_tasks({"plays": []}) == 0
+from bench.configure import RECAP, plain, ratio, role, wished_roles
 
 
 def test_a_play_of_pings_has_as_many_tasks_as_wished() -> None:
@@ -45,3 +28,8 @@ def test_ratios_are_of_medians() -> None:
 )
 def test_only_hosts_without_failures_count(line: str, hosts: list) -> None:
     assert RECAP.findall(f"PLAY RECAP ****\n{line}\n") == hosts
+
+
+def test_each_role_of_configure_has_to_be_counted() -> None:
+    assert {"nvidia_driver", "cuda_toolkit", "mig", "instance_store", "python_env"} < wished_roles("")
+    assert wished_roles("mig,python_env") == {"mig", "python_env"}

@@ -52,3 +52,9 @@ def test_difference_of_snapshots():
 
 def test_names_of_lists():
     assert transaction.lists_of("http://10.0.0.4:8080/nvidia/repos/debian12/x86_64/") == "10.0.0.4:8080_nvidia_repos_debian12_x86%5f64"
+
+
+def test_what_cannot_be_fetched_is_told_with_the_reason():
+    error = "E: Failed to fetch http://mirror/repo/a.deb  404  File not found"
+    assert apt.reasons(f"Err:1 http://mirror/repo  libcuda1 580.95.05-1\n  404  File not found\n{error}\n") == [error]
+    assert apt.reasons("Err:1 http://mirror/repo  InRelease\n") == ["Err:1 http://mirror/repo  InRelease"]

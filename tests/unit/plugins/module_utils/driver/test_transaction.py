@@ -62,3 +62,14 @@ def test_services_that_a_package_left_enabled_go_with_their_unit(change, tmp_pat
     (wants / "other.service").symlink_to(tmp_path / "other.service")
     change.undo()
     assert [path.name for path in wants.iterdir()] == ["other.service"]
+
+
+def test_what_was_fetched_goes_and_what_was_there_before_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(transaction, "ARCHIVES", str(tmp_path))
+    monkeypatch.setattr(transaction.state, "packages", dict)
+    (tmp_path / "theirs.deb").write_text("")
+    change = transaction.Transaction(Program(), "nvidia")
+    for name in ("ours.deb", "lock"):
+        (tmp_path / name).write_text("")
+    change.drop_downloads()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "theirs.deb"]

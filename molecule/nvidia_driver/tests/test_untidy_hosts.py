@@ -1,0 +1,102 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts and a mirror in disorder: refused with the reason and nothing done; once the disorder is gone, the next run does it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from plays import changes, failures, on_hosts, play
+from untidy import FULL, NOT_FULL, found, half_configured, lock, lost, on_each
+
+SCENARIO = Path(__file__).resolve().parents[1]
+FOLDER = "/srv/www/nvidia/compute/cuda/repos/debian13/x86_64"
+# From the first word with dpkg on, this host reaches no mirror any more.
+UNPLUG = """
+address=$(sed -n 's#^URIs: http://\\([0-9.]*\\):.*#\\1#p' /etc/apt/sources.list.d/mlinfra-nvidia.sources)
+echo "DPkg::Pre-Invoke {\\"ip route replace blackhole $address/32; touch /run/unplugged\\";};" >/etc/apt/apt.conf.d/zz-unplug
+"""
+BEFORE = {
+    "nvidia-bookworm-0": half_configured("flaky") + lock(600),
+    "debian-bookworm-0": "apt-mark unhold libcuda1 >/dev/null\n" + half_configured("stubborn"),
+    "volta-0": FULL,
+    "mirror-0": lost(FOLDER, "*580.95.05*"),
+}
+# The first one waits for a process that lets go by itself; the second one's mirror goes away when all has been fetched.
+MENDED = {
+    "nvidia-bookworm-0": lock(20) + "touch /srv/flaky-may",
+    "nvidia-trixie-0": UNPLUG,
+    "debian-bookworm-0": "touch /srv/stubborn-may",
+    "volta-0": NOT_FULL,
+    "mirror-0": found(FOLDER),
+}
+WISHES = {
+    "nvidia-bookworm-0": {"nvidia_driver_version": "580.126.09"},
+    "nvidia-trixie-0": {"nvidia_driver_version": "580.95.05", "nvidia_driver_branch": None},
+    "debian-bookworm-0": {},
+    "volta-0": {"nvidia_driver_version": "580.95.05", "nvidia_driver_kernel_modules": False, "nvidia_driver_flavor": "proprietary"},
+}
+MESSAGES = {
+    "nvidia-bookworm-0": r"^apt is in use: \S*python3 .*\(pid \d+\) holds /var/lib/dpkg/lock-frontend, and did not let go within 2 s",
+    "nvidia-trixie-0": r"(?s)^Driver 580\.95\.05 could not be installed \(step: download\):.*404 .*\nThe host is as it was before "
+    r"\(no package had changed\)\. The package source is not what it was when this run chose from it, or has gone: mend it",
+    "debian-bookworm-0": r"^dpkg cannot finish stubborn, which was half installed before\. It says: .*it must not be yet.*apt-get purge",
+    "volta-0": r"^/var/cache/apt/archives has 0 MiB free: installing .* needs 1 MiB there\. Make room .*Nothing was changed\.$",
+}
+# The driver's packages and those that were half configured, each with version, selection and state.
+LOOK = r"""#!/bin/sh
+dpkg --audit
+dpkg-query -W -f '${Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n' '*nvidia*' 'libcuda*' flaky stubborn 2>/dev/null |
+    grep -v -e ' not-installed$' -e ' config-files$'
+ls /run/unplugged 2>/dev/null || true
+"""
+DRIVERS = {"nvidia-bookworm-0": "580.126.09", "nvidia-trixie-0": "580.95.05", "volta-0": "580.95.05"}
+
+
+def snapshots(folder):
+    """{host: what is on it}."""
+    told = on_hosts(SCENARIO, WISHES, {"cmd": str(SCENARIO / "snapshot.sh")}, folder)
+    return {name: set(text.splitlines()) for name, text in told.items()}
+
+
+def converge(folder, code, *options):
+    inventory = folder / "wishes.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": WISHES}}))
+    done = play(SCENARIO, "-i", inventory, *options, SCENARIO / "refuse.yml")
+    assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """({host: message}, {host: lines that came or went meanwhile})"""
+    folder = tmp_path_factory.mktemp("untidy")
+    on_each(SCENARIO, BEFORE, folder)
+    before = snapshots(folder)
+    told = failures(converge(folder, 2, "-e", "apt_lock_timeout=2"))
+    return told, {name: sorted(lines ^ before[name]) for name, lines in snapshots(folder).items()}
+
+
+@pytest.mark.parametrize("name", sorted(WISHES))
+def test_refused_by_name_and_nothing_done(refused, name):
+    told, differences = refused
+    assert re.search(MESSAGES[name], told[name]), told[name]
+    assert differences[name] == []
+
+
+def test_the_next_run_goes_through_and_needs_the_mirror_only_until_all_is_fetched(refused, tmp_path):
+    on_each(SCENARIO, MENDED, tmp_path)
+    assert all(changes(converge(tmp_path, 0)).values())
+    script = tmp_path / "look.sh"
+    script.write_text(LOOK)
+    for name, text in on_hosts(SCENARIO, WISHES, {"cmd": str(script)}, tmp_path).items():
+        lines = text.replace("\r", "").splitlines()
+        there = dict(line.split(" ", 1) for line in lines if not line.startswith("/run/"))
+        assert {about.split()[-1] for about in there.values()} == {"installed"}, (name, there)
+        versions = {about.split()[0] for one, about in there.items() if "pinning" not in one and one not in ("flaky", "stubborn")}
+        assert name not in DRIVERS or versions == {f"{DRIVERS[name]}-1"}, (name, there)
+        assert {about.split()[1] for one, about in there.items() if one.startswith("libcuda")} == {"hold"}, (name, there)
+        assert ("/run/unplugged" in lines) == (name == "nvidia-trixie-0")
