@@ -99,7 +99,14 @@ def upgrade_plan(
         raise AnsibleFilterError("upgrade_plan wants the fact mlinfra_gpu: run gpu_facts before.")
     if not isinstance(pins, Mapping) or "problems" not in pins:
         raise AnsibleFilterError("upgrade_plan wants what lookup driver_pins returns as pins.")
-    settings = {"upgrade_retry": retry, "upgrade_drains": drains, "busy": busy, "local": local, "upgrade_reboot": reboot, "toolkit": toolkit}
+    settings = {
+        "upgrade_retry": retry,
+        "upgrade_drains": drains,
+        "busy": busy,
+        "local": local,
+        "upgrade_reboot": reboot,
+        "toolkit": toolkit,
+    }
     return decide.plan(host, facts, record, pins, settings)
 
 

@@ -68,12 +68,12 @@ RETURN = r"""
 record:
   description:
     - What is written down; null where there is nothing, or no record. In check mode, what would be.
-    - C(schema), V(1); C(stage); pins C(from) and C(to); C(toolkit), or null; C(touched), whether the driver may
-      have been exchanged; C(gpus); C(boot), id of the boot in which C(drain) or
-      C(rollback) began; C(failed), the stage that C(rollback) came from, and C(why), or null; C(began) and C(at) (the last step) in UTC.
+    - C(schema), V(1); C(stage); pins C(from) and C(to); C(toolkit), or null; C(touched), whether the driver may have been exchanged;
+      C(gpus); C(boot), id of the boot in which C(drain) or C(rollback) began; C(failed), the stage that C(rollback) came from, and C(why),
+      or null; C(began) and C(at) (the last step) in UTC.
   returned: success, and failure
   type: dict
-  sample: {schema: 1, stage: install, from: {}, to: {}, toolkit: 1.18.1, touched: true, gpus: {}, boot: 5f0c, failed: null, why: null, began: "2026-11-27T10:00:00Z"}
+  sample: {schema: 1, stage: install, from: {}, to: {}, toolkit: 1.18.1, touched: true, gpus: {}, boot: 5f0c, failed: null, why: null}
 boot:
   description: Id of the boot that runs.
   returned: success
@@ -144,7 +144,9 @@ def main():
         try:
             write(path, record.text(new))
         except OSError as error:
-            module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % (path, error.strerror), record=old)
+            module.fail_json(
+                msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % (path, error.strerror), record=old
+            )
     diff = {"before": lines(old), "after": lines(new), "before_header": path, "after_header": path}
     module.exit_json(changed=new != old, record=new, boot=boot, seconds=record.took(new) if new else None, diff=diff)
 

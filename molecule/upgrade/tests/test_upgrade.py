@@ -146,7 +146,9 @@ def test_killed_and_started_again(hosts):
         (canary,) = hosts.look("gpu-0").values()
         assert (canary["record"]["stage"], canary["record"]["from"], canary["record"]["toolkit"]) == (stage, pins(FIRST), "1.18.1"), task
     told = hosts.upgrade(LATER, code=2, upgrade_undrain_tasks=str(SCENARIO / "tasks" / "fail.yml"))
-    assert "still drained. Ask the scheduler: the scheduler does not answer. Mend that and run the playbook again, which undrains it" in told
+    assert (
+        "still drained. Ask the scheduler: the scheduler does not answer. Mend that and run the playbook again, which undrains it" in told
+    )
     assert "The run stopped there: gpu-1 was not touched." in told
     (canary,) = hosts.look("gpu-0").values()
     assert (canary["record"]["stage"], canary["job"], canary["loaded"]) == ("undrain", "inactive", LATER)

@@ -71,9 +71,7 @@ def course(name, facts, record, pins, settings):
     moved = toolkit.move(facts, pins, record if is_open else None, settings["toolkit"])
     if is_open:
         again = stage in stages.MOVING or not same or settings["upgrade_retry"] or not stages.is_touched(record)
-        return answer(
-            UPGRADE if again else RETURN, to=pins, before=record["from"], gpus=record["gpus"], resumes=stage, moved=moved
-        )
+        return answer(UPGRADE if again else RETURN, to=pins, before=record["from"], gpus=record["gpus"], resumes=stage, moved=moved)
     has_driver = is_there(facts, pins)
     if has_driver and toolkit.is_there(facts, moved):
         undrain = stage == stages.UNDRAIN and same
@@ -114,7 +112,7 @@ def answer(action, problems=(), to=None, before=None, gpus=None, resumes=None, w
 
 
 def of_driver(pins, moved=None):
-    """Pins with the packages of the driver and its kernels alone; and the toolkit's, where it would go back to those. moved: see toolkit."""
+    """Pins with the packages of the driver and its kernels; and the toolkit's, where it would go back to those. moved: see toolkit."""
     kernels = recorded.driver_names(pins["platform"], pins["source"], pins["driver"]["version"], pins["driver"]["flavor"])
     wanted = kernels + pinned.of_kernels(pins) + toolkit.pinned(pins, moved)
     return dict(pins, cuda=None, packages=pinned.exact(pins, wanted))

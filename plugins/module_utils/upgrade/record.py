@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How far an upgrade of a host has come, as playbook upgrade writes it down on the host: pure functions over records.
 
-A record is {schema: 1, stage, from: pins, to: pins, toolkit, touched, gpus: {address: health}, boot, failed, why, began, at}. Stages, in order:
-`drain`, `install`, `reboot`, `verify`, `undrain`, `done`; and after a failure `rollback`, `rolled_back`, or `stranded` where the way back
-failed. ``toolkit`` is the version of the container toolkit before, None where that stays; ``touched`` whether
-the driver may have been exchanged; ``gpus`` is the health before; ``boot`` the boot in which `drain` or `rollback` began; ``failed`` the stage that `rollback` came from.
+A record is {schema: 1, stage, from: pins, to: pins, toolkit, touched, gpus: {address: health}, boot, failed, why, began, at}. Stages, in
+order: `drain`, `install`, `reboot`, `verify`, `undrain`, `done`; and after a failure `rollback`, `rolled_back`, or `stranded` where the
+way back failed. ``toolkit`` is the version of the container toolkit before, None where that stays; ``touched`` whether the driver may have
+been exchanged; ``gpus`` is the health before; ``boot`` the boot in which `drain` or `rollback` began; ``failed`` the stage that `rollback`
+came from.
 """
 
 from __future__ import annotations

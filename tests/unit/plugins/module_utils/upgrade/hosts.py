@@ -57,6 +57,7 @@ def with_toolkit(driver, version=NEWER_TOOLKIT):
 def record(stage, before=FIRST, to=LATER, failed=None, **more):
     touched = stage in ("install", "reboot", "verify") or stage in ("rollback", "rolled_back", "stranded") and failed != "drain"
     return {
-        "schema": 1, "stage": stage, "from": pins(before), "to": pins(to), "toolkit": None, "touched": touched, "gpus": {ADDRESS: "healthy"}, "boot": "one", "failed": failed,
-        "why": None, "began": "2026-11-27T10:00:00Z", "at": "2026-11-27T10:03:30Z", **more,
+        "schema": 1, "stage": stage, "from": pins(before), "to": pins(to), "toolkit": None, "touched": touched,
+        "gpus": {ADDRESS: "healthy"}, "boot": "one", "failed": failed, "why": None, "began": "2026-11-27T10:00:00Z",
+        "at": "2026-11-27T10:03:30Z", **more,
     }  # fmt: skip

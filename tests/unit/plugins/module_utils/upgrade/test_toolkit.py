@@ -12,7 +12,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decid
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import record as stages
 from tests.unit.plugins.module_utils.upgrade.hosts import FIRST, LATER, NEWER_TOOLKIT, TOOLKIT, facts, found, pins, record, with_toolkit
 
-SETTINGS = {"upgrade_retry": False, "upgrade_drains": True, "busy": "refuse", "local": False, "upgrade_reboot": "if_required", "toolkit": ""}
+SETTINGS = {
+    "upgrade_retry": False, "upgrade_drains": True, "busy": "refuse", "local": False, "upgrade_reboot": "if_required", "toolkit": "",
+}  # fmt: skip
 WISHED = with_toolkit(LATER)
 THERE_AND_BACK = {"from": TOOLKIT, "to": f"{NEWER_TOOLKIT}-1"}
 
