@@ -21,7 +21,8 @@ GPUS = ("gpu-0", "gpu-1", "gpu-2")
 FIRST, LATER, POISONED = "580.95.05", "595.58.03", "610.43.02"
 LOOK = (
     "cat /var/lib/mlinfra/upgrade.json; systemctl is-active job.service || true; cat /run/stub-nvidia/loaded; "
-    "dpkg-query -W -f '${Version} ' nvidia-driver-cuda nvidia-container-toolkit libnvidia-container1 2>/dev/null || true"
+    "dpkg-query -W -f '${Version}/${db:Status-Status} ' nvidia-driver-cuda nvidia-container-toolkit-base libnvidia-container1 2>/dev/null "
+    "|| true"
 )
 # Version of the container toolkit in the pins of each driver. The canary alone has it.
 TOOLKITS = {FIRST: "1.18.1", LATER: "1.19.0", POISONED: "1.17.8"}
@@ -76,7 +77,7 @@ class Hosts:
         found = {}
         for name, text in on_hosts(SCENARIO, names, {"cmd": str(path)}, self.folder).items():
             record, end = json.JSONDecoder().raw_decode(text)
-            job, loaded, installed, *toolkit = text[end:].split()
+            job, loaded, *toolkit, installed = text[end:].split()  # dpkg-query sorts them by name
             found[name] = {"record": record, "job": job, "loaded": loaded, "installed": installed, "toolkit": toolkit}
         return found
 
@@ -101,7 +102,7 @@ def pins(driver):
 def is_whole(seen, driver, toolkit=None):
     """Whether a host works with a driver and a toolkit."""
     have = (seen["job"], seen["loaded"], seen["installed"], seen["toolkit"])
-    return have == ("active", driver, f"{driver}-1", [f"{toolkit}-1"] * 2 if toolkit else [])
+    return have == ("active", driver, f"{driver}-1/installed", [f"{toolkit}-1/installed"] * 2 if toolkit else [])
 
 
 def test_check_mode_foretells_and_changes_nothing(hosts, host):
@@ -189,3 +190,13 @@ def test_same_pins_are_not_tried_again_by_themselves(hosts):
     assert f"returned from its upgrade (driver {LATER} to {POISONED}, container toolkit 1.19.0 to 1.17.8-1) at 20" in told
     assert "Set upgrade_retry to true" in told
     assert hosts.snapshots(*GPUS) == before
+
+
+def test_toolkit_that_cannot_be_set_up_is_undone(hosts):
+    bad = {**pins(LATER), "container_toolkit": "1.99.0-1"}
+    (hosts.folder / "bad.json").write_text(json.dumps(bad))
+    told = hosts.upgrade(LATER, "--limit", "gpu-0", code=2, upgrade_pins=str(hosts.folder / "bad.json"))
+    assert re.search(r"gpu-0, container toolkit 1\.19\.0 to 1\.99\.0-1: returned\. .*It has 1\.19\.0-1 as before", told), told
+    (canary,) = hosts.look("gpu-0").values()
+    assert (canary["record"]["stage"], canary["record"]["failed"]) == ("rolled_back", "install")
+    assert is_whole(canary, LATER, TOOLKITS[LATER])
