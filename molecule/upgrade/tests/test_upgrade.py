@@ -146,7 +146,7 @@ def test_killed_and_started_again(hosts):
         hosts.killed(LATER, task)
         (canary,) = hosts.look("gpu-0").values()
         assert (canary["record"]["stage"], canary["record"]["from"], canary["record"]["toolkit"]) == (stage, pins(FIRST), "1.18.1"), task
-    told = hosts.upgrade(LATER, code=2, upgrade_undrain_tasks=str(SCENARIO / "tasks" / "fail.yml"))
+    told = " ".join(hosts.upgrade(LATER, code=2, upgrade_undrain_tasks=str(SCENARIO / "tasks" / "fail.yml")).split())
     assert (
         "still drained. Ask the scheduler: the scheduler does not answer. Mend that and run the playbook again, which undrains it" in told
     )
@@ -190,13 +190,3 @@ def test_same_pins_are_not_tried_again_by_themselves(hosts):
     assert f"returned from its upgrade (driver {LATER} to {POISONED}, container toolkit 1.19.0 to 1.17.8-1) at 20" in told
     assert "Set upgrade_retry to true" in told
     assert hosts.snapshots(*GPUS) == before
-
-
-def test_toolkit_that_cannot_be_set_up_is_undone(hosts):
-    bad = {**pins(LATER), "container_toolkit": "1.99.0-1"}
-    (hosts.folder / "bad.json").write_text(json.dumps(bad))
-    told = hosts.upgrade(LATER, "--limit", "gpu-0", code=2, upgrade_pins=str(hosts.folder / "bad.json"))
-    assert re.search(r"gpu-0, container toolkit 1\.19\.0 to 1\.99\.0-1: returned\. .*It has 1\.19\.0-1 as before", told), told
-    (canary,) = hosts.look("gpu-0").values()
-    assert (canary["record"]["stage"], canary["record"]["failed"]) == ("rolled_back", "install")
-    assert is_whole(canary, LATER, TOOLKITS[LATER])
