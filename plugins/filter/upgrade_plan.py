@@ -50,6 +50,10 @@ options:
     type: str
     choices: [if_required, always]
     default: if_required
+  toolkit:
+    description:
+      - Null where the container toolkit is not to be moved. Else the version that is wished for it besides the pins, or an empty text.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -64,10 +68,11 @@ RETURN = r"""
 _value:
   description: >-
     C(action), V(none), V(skip) (no GPU), V(upgrade), V(undrain), V(return) (to the pins before) or V(refuse); C(problems), sentences; pins
-    C(from) and C(to); C(back), those of the way back with the driver's packages alone; C(gpus), the health before, by address; C(resumes),
-    the stage that a run before was stopped in; C(words), why it is skipped.
+    C(from) and C(to); C(back), those of the way back with the driver's packages alone; C(toolkit), versions C(from) and C(to) of the
+    container toolkit, or null where it stays; C(gpus), the health before, by address; C(resumes), the stage that a run before was stopped
+    in; C(words), why it is skipped.
   type: dict
-  sample: {action: none, problems: [], from: null, to: null, back: null, gpus: {}, resumes: null, words: null}
+  sample: {action: none, problems: [], from: null, to: null, back: null, toolkit: null, gpus: {}, resumes: null, words: null}
 """
 
 from collections.abc import Mapping
@@ -88,12 +93,20 @@ def upgrade_plan(
     busy: str = "refuse",
     local: bool = False,
     reboot: str = "if_required",
+    toolkit: str | None = None,
 ) -> dict[str, Any]:
     if not isinstance(facts, Mapping) or "driver_state" not in facts:
         raise AnsibleFilterError("upgrade_plan wants the fact mlinfra_gpu: run gpu_facts before.")
     if not isinstance(pins, Mapping) or "problems" not in pins:
         raise AnsibleFilterError("upgrade_plan wants what lookup driver_pins returns as pins.")
-    settings = {"upgrade_retry": retry, "upgrade_drains": drains, "busy": busy, "local": local, "upgrade_reboot": reboot}
+    settings = {
+        "upgrade_retry": retry,
+        "upgrade_drains": drains,
+        "busy": busy,
+        "local": local,
+        "upgrade_reboot": reboot,
+        "toolkit": toolkit,
+    }
     return decide.plan(host, facts, record, pins, settings)
 
 

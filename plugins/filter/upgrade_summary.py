@@ -35,11 +35,11 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(hosts), with C(host), C(from) and C(to) (driver versions), C(result), C(seconds) and C(why) of each; C(problems), sentences; C(table),
-    lines for people.
+    C(hosts), with C(host), C(from) and C(to) (driver versions), C(toolkit) (versions C(from) and C(to), or null where it stays), C(result),
+    C(seconds) and C(why) of each; C(problems), sentences; C(table), lines for people.
   type: dict
   sample:
-    hosts: {gpu1: {host: gpu1, from: 580.95.05, to: 595.58.03, result: upgraded, seconds: 214, why: null}}
+    hosts: {gpu1: {host: gpu1, from: 580.95.05, to: 595.58.03, toolkit: null, result: upgraded, seconds: 214, why: null}}
     problems: []
     table: ["host  from       to         result    seconds", "gpu1  580.95.05  595.58.03  upgraded  214"]
 """

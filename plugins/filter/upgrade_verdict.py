@@ -31,6 +31,9 @@ options:
     description: Name of the host, for messages.
     type: str
     required: true
+  toolkit:
+    description: Version that the container toolkit has to have; null for any, or none.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -57,10 +60,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
 
 
-def upgrade_verdict(facts: Any, pins: Any, gpus: Any, host: str) -> list[str]:
+def upgrade_verdict(facts: Any, pins: Any, gpus: Any, host: str, toolkit: str | None = None) -> list[str]:
     if not isinstance(facts, Mapping) or "driver_state" not in facts:
         raise AnsibleFilterError("upgrade_verdict wants the fact mlinfra_gpu: run gpu_facts before.")
-    return decide.verdict(host, facts, pins, gpus)
+    return decide.verdict(host, facts, pins, gpus, toolkit)
 
 
 class FilterModule:

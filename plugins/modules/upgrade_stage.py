@@ -38,6 +38,9 @@ options:
   to:
     description: Pins to upgrade to. Wanted with V(drain); with another stage they have to be those of the upgrade that was begun.
     type: dict
+  toolkit:
+    description: Version of the container toolkit to return to, for V(drain). Without one it stays where it is.
+    type: str
   gpus:
     description: Health of each GPU before, by its address, in the words of M(mlinfra.hosts.gpu_facts).
     type: dict
@@ -65,11 +68,12 @@ RETURN = r"""
 record:
   description:
     - What is written down; null where there is nothing, or no record. In check mode, what would be.
-    - C(schema), V(1); C(stage); pins C(from) and C(to); C(gpus); C(boot), id of the boot in which C(drain) or C(rollback) began; C(failed),
-      the stage that C(rollback) came from, and C(why), or null; C(began) and C(at) (the last step) in UTC.
-  returned: success
+    - C(schema), V(1); C(stage); pins C(from) and C(to); C(toolkit), or null; C(touched), whether the driver may have been exchanged;
+      C(gpus); C(boot), id of the boot in which C(drain) or C(rollback) began; C(failed), the stage that C(rollback) came from, and C(why),
+      or null; C(began) and C(at) (the last step) in UTC.
+  returned: success, and failure
   type: dict
-  sample: {schema: 1, stage: install, from: {}, to: {}, gpus: {}, boot: 5f0c, failed: null, why: null, began: "2026-11-27T10:00:00Z"}
+  sample: {schema: 1, stage: install, from: {}, to: {}, toolkit: 1.18.1, touched: true, gpus: {}, boot: 5f0c, failed: null, why: null}
 boot:
   description: Id of the boot that runs.
   returned: success
@@ -92,6 +96,7 @@ ARGUMENTS = {
     "stage": {"type": "str", "choices": list(record.STAGES)},
     "from": {"type": "dict"},
     "to": {"type": "dict"},
+    "toolkit": {"type": "str"},
     "gpus": {"type": "dict"},
     "why": {"type": "str"},
     "path": {"type": "path", "default": "/var/lib/mlinfra/upgrade.json"},
@@ -121,7 +126,7 @@ def lines(found):
     if found is None:
         return ""
     versions = {key: found[key]["driver"]["version"] for key in ("from", "to")}
-    return record.text(dict({key: found[key] for key in ("stage", "failed", "why")}, **versions))
+    return record.text(dict({key: found[key] for key in ("stage", "toolkit", "failed", "why")}, **versions))
 
 
 def main():
@@ -132,14 +137,16 @@ def main():
     if given["stage"]:
         told = record.problems(old, given)
         if told:
-            module.fail_json(msg="\n".join(told))
-        wish = {key: given[key] for key in ("stage", "from", "to", "gpus", "why")}
+            module.fail_json(msg="\n".join(told), record=old)
+        wish = {key: given[key] for key in ("stage", "from", "to", "toolkit", "gpus", "why")}
         new = record.following(old, wish, time.strftime(record.CLOCK, time.gmtime()), boot)
     if new != old and not module.check_mode:
         try:
             write(path, record.text(new))
         except OSError as error:
-            module.fail_json(msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % (path, error.strerror))
+            module.fail_json(
+                msg="%s cannot be written: %s. Is there room, and is the task run with become: true?" % (path, error.strerror), record=old
+            )
     diff = {"before": lines(old), "after": lines(new), "before_header": path, "after_header": path}
     module.exit_json(changed=new != old, record=new, boot=boot, seconds=record.took(new) if new else None, diff=diff)
 

@@ -14,10 +14,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import pinned
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import record as recorded
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import health
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import record as stages
+from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import toolkit
 
 NONE, SKIP, UPGRADE, UNDRAIN, RETURN, REFUSE = "none", "skip", "upgrade", "undrain", "return", "refuse"
 POLICIES = ("if_required", "always")
-SETTINGS = ("upgrade_retry", "upgrade_drains", "busy", "local", "upgrade_reboot")
+SETTINGS = ("upgrade_retry", "upgrade_drains", "busy", "local", "upgrade_reboot", "toolkit")
 
 
 def good_states(pins):
@@ -35,9 +36,10 @@ def is_there(facts, pins):
 
 
 def plan(name, facts, record, found, settings):
-    """{action, problems, from, to, back, gpus, resumes, words} for one host.
+    """{action, problems, from, to, back, toolkit, gpus, resumes, words} for one host.
 
-    found: what lookup driver_pins says of the wished pins; settings: {upgrade_retry, upgrade_drains, busy, local, upgrade_reboot}.
+    found: what lookup driver_pins says of the wished pins; settings: {upgrade_retry, upgrade_drains, busy, local, upgrade_reboot, toolkit}.
+    settings.toolkit and toolkit {from, to}: see toolkit.move.
     action: none (it has them), skip (no GPU), upgrade, undrain (only that is left), return (a way back that was stopped), refuse.
     back: the pins of the way back without what other roles install. resumes: the stage that a run before was stopped in, or null.
     """
@@ -65,31 +67,35 @@ def course(name, facts, record, pins, settings):
     """See plan; what the record and the facts ask for."""
     stage, same = (record["stage"], record["to"] == pins) if record else (None, False)
     health_now = {one["address"]: one["health"]["state"] for one in facts["gpus"]}
-    if stage in stages.MOVING:
-        return answer(UPGRADE, to=pins, before=record["from"], gpus=record["gpus"], resumes=stage)
-    if stage in (stages.ROLLBACK, stages.STRANDED):
-        again = not same or settings["upgrade_retry"]
-        return answer(UPGRADE if again else RETURN, to=pins, before=record["from"], gpus=record["gpus"], resumes=stage)
-    if is_there(facts, pins):
+    is_open = stage in stages.MOVING + (stages.ROLLBACK, stages.STRANDED)
+    moved = toolkit.move(facts, pins, record if is_open else None, settings["toolkit"])
+    if is_open:
+        again = stage in stages.MOVING or not same or settings["upgrade_retry"] or not stages.is_touched(record)
+        return answer(UPGRADE if again else RETURN, to=pins, before=record["from"], gpus=record["gpus"], resumes=stage, moved=moved)
+    has_driver = is_there(facts, pins)
+    if has_driver and toolkit.is_there(facts, moved):
         undrain = stage == stages.UNDRAIN and same
         return answer(UNDRAIN if undrain else NONE, to=pins, before=pins, gpus=health_now, resumes=stage if undrain else None)
-    if stage == stages.ROLLED_BACK and same and not settings["upgrade_retry"]:
+    # Pins that were never tried, since the drain before them failed, are no bad ones.
+    if stage == stages.ROLLED_BACK and same and not settings["upgrade_retry"] and stages.is_touched(record):
         return answer(
             REFUSE,
             [
-                "%s was returned from driver %s to %s at %s: %s. Nothing was changed. Set upgrade_retry to true to try these pins "
+                "%s was returned from its upgrade (%s) at %s: %s. Nothing was changed. Set upgrade_retry to true to try these pins "
                 "again, give other upgrade_pins, or leave the host out with --limit."
-                % (name, pins["driver"]["version"], record["from"]["driver"]["version"], record["at"], str(record["why"]).rstrip("."))
+                % (name, toolkit.words(record["from"], pins, moved), record["at"], str(record["why"]).rstrip("."))
             ],
         )
     told = no_way_back(name, facts)
     if told:
         return answer(REFUSE, told)
     current, previous = facts["pins"]["current"], facts["pins"]["previous"]
-    return answer(UPGRADE, to=pins, before=previous if current == pins and previous else current, gpus=health_now)
+    # A driver that waits for its restart has the new pins already; one that stays, while the toolkit moves, goes nowhere.
+    before = previous if current == pins and previous and not has_driver else current
+    return answer(UPGRADE, to=pins, before=before, gpus=health_now, moved=moved)
 
 
-def answer(action, problems=(), to=None, before=None, gpus=None, resumes=None, words=None):
+def answer(action, problems=(), to=None, before=None, gpus=None, resumes=None, words=None, moved=None):
     """See plan."""
     moves = action in (UPGRADE, RETURN)
     return {
@@ -97,17 +103,18 @@ def answer(action, problems=(), to=None, before=None, gpus=None, resumes=None, w
         "problems": list(problems),
         "from": before,
         "to": to,
-        "back": of_driver(before) if before and moves else None,
+        "back": of_driver(before, moved) if before and moves else None,
+        "toolkit": moved if moves else None,
         "gpus": gpus or {},
         "resumes": resumes,
         "words": words,
     }
 
 
-def of_driver(pins):
-    """Pins with the packages of the driver and its kernels alone."""
+def of_driver(pins, moved=None):
+    """Pins with the packages of the driver and its kernels; and the toolkit's, where it would go back to those. moved: see toolkit."""
     kernels = recorded.driver_names(pins["platform"], pins["source"], pins["driver"]["version"], pins["driver"]["flavor"])
-    wanted = kernels + pinned.of_kernels(pins)
+    wanted = kernels + pinned.of_kernels(pins) + toolkit.pinned(pins, moved)
     return dict(pins, cuda=None, packages=pinned.exact(pins, wanted))
 
 
@@ -160,8 +167,11 @@ def is_reboot_due(policy, facts, changed, record, boot, pins):
     return not facts["container"] and (facts["driver_state"] == "reboot_pending" or other)
 
 
-def verdict(name, facts, pins, gpus):
-    """Messages about what is wrong with the driver of a host, judged by facts alone. gpus: {address: health} before the upgrade."""
+def verdict(name, facts, pins, gpus, wanted_toolkit=None):
+    """Messages about what is wrong with the driver of a host, judged by facts alone. gpus: {address: health} before the upgrade.
+
+    wanted_toolkit: version of the container toolkit, or None for any.
+    """
     found, wanted, driver = [], pins["driver"]["version"], facts["driver"]
     if driver["installed"]["version"] != wanted:
         found.append("%s has driver %s installed: expected %s." % (name, driver["installed"]["version"], wanted))
@@ -171,6 +181,7 @@ def verdict(name, facts, pins, gpus):
         found.append("the driver of %s is in state %s: expected %s. %s." % (name, facts["driver_state"], expected, reasons))
     if pins["driver"]["flavor"] and driver["loaded"]["is_loaded"] and driver["loaded"]["version"] not in (wanted, None):
         found.append("%s has driver %s loaded: expected %s." % (name, driver["loaded"]["version"], wanted))
+    found += toolkit.verdict(name, facts, wanted_toolkit)
     now = {one["address"]: one["health"] for one in facts["gpus"]}
     for address, was in sorted(gpus.items()):
         state = now.get(address, {"state": health.FAILED, "reasons": ["it is not there any more"]})

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
+from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide, toolkit
 
 WORK = (decide.UPGRADE, decide.UNDRAIN, decide.RETURN)
 HEADINGS = ("host", "from", "to", "result", "seconds")
 DONE, UNCHANGED, BACK, STRANDED, DRAINED, UNBEGUN = "upgraded", "unchanged", "returned", "not returned", "still drained", "not begun"
+UNDRAINED = "not drained"
 SILENT = "no answer"
 PREDICTED = {decide.UPGRADE: "would be upgraded", decide.UNDRAIN: "would be undrained"}
-BAD = (BACK, STRANDED, DRAINED, SILENT)
+BAD = (BACK, STRANDED, DRAINED, UNDRAINED, SILENT)
 
 
 def size(wished, total):
@@ -44,7 +45,10 @@ def batches(actions, canary, batch):
 
 
 def row(name, told, check):
-    """{host, from, to, result, seconds, why} of one host. told: {plan, outcome: {result, why, seconds}}, each may be missing."""
+    """{host, from, to, toolkit, result, seconds, why} of one host. told: {plan, outcome: {result, why, seconds}}, each may be missing.
+
+    toolkit: {from, to}, None where it stays.
+    """
     planned, outcome = told.get("plan") or {}, told.get("outcome") or {}
     action = planned.get("action")
     versions = {key: planned[key]["driver"]["version"] if planned.get(key) else None for key in ("from", "to")}
@@ -52,25 +56,32 @@ def row(name, told, check):
     result = outcome.get("result") or idle.get(action)
     if result is None:
         result = PREDICTED.get(action, "would be returned") if check else SILENT if told.get("started") else UNBEGUN
-    return dict(versions, host=name, result=result, seconds=outcome.get("seconds"), why=outcome.get("why"))
+    return dict(versions, host=name, toolkit=planned.get("toolkit"), result=result, seconds=outcome.get("seconds"), why=outcome.get("why"))
 
 
 def summary(hosts, check=False):
     """{hosts: {name: row}, problems: [sentence], table: [line]}. hosts: {name: told}, in order; see row."""
     rows = [row(name, told, check) for name, told in hosts.items()]
     problems = []
-    for one in rows:
+    for one, told in zip(rows, hosts.values()):
         if one["result"] in BAD:
-            why = str(one["why"] or "it does not answer any more; run the playbook again when it does").rstrip(".")
-            problems.append("%s, driver %s to %s: %s. %s." % (one["host"], one["from"], one["to"], one["result"], why))
+            why = str(one["why"] or "It does not answer any more. Look at its console, and run the playbook again when it does").rstrip(".")
+            problems.append("%s, %s: %s. %s." % (one["host"], move(told["plan"]), one["result"], why))
     left = [one["host"] for one in rows if one["result"] == UNBEGUN]
     if problems and left:
         problems.append("The run stopped there: %s %s not touched." % (", ".join(left), "was" if len(left) == 1 else "were"))
     return {"hosts": {one["host"]: one for one in rows}, "problems": problems, "table": table(rows)}
 
 
+def move(planned):
+    """What moves on a host, in words."""
+    return toolkit.words(planned["from"], planned["to"], planned.get("toolkit"))
+
+
 def table(rows):
-    """Lines for people."""
-    cells = [HEADINGS] + [tuple("" if one[key] is None else str(one[key]) for key in HEADINGS) for one in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    """Lines for people; with a column for the container toolkit where one moves."""
+    told = [dict(one, toolkit="%(from)s to %(to)s" % one["toolkit"] if one["toolkit"] else None) for one in rows]
+    headings = HEADINGS + (("toolkit",) if any(one["toolkit"] for one in told) else ())
+    cells = [headings] + [tuple("" if one[key] is None else str(one[key]) for key in headings) for one in told]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]

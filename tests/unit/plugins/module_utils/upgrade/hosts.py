@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+TOOLKIT, NEWER_TOOLKIT = "1.18.1", "1.19.0"
 KERNEL = "6.1.0-98-amd64"
 ADDRESS = "0000:00:1e.0"
 FIRST, LATER, THIRD = "580.95.05", "595.58.03", "610.43.02"
@@ -23,8 +24,8 @@ def pins(driver, flavor="open"):
 
 
 def found(driver):
-    """As lookup driver_pins says it."""
-    return {"pins": pins(driver), "problems": [], "wish": {"version": driver}}
+    """As lookup driver_pins says it, of a driver, or of pins."""
+    return {"pins": pins(driver) if isinstance(driver, str) else driver, "problems": [], "wish": {"version": driver}}
 
 
 def facts(driver=FIRST, current=None, previous=None, state="coherent", health="healthy", loaded=None, processes=(), **more):
@@ -41,12 +42,22 @@ def facts(driver=FIRST, current=None, previous=None, state="coherent", health="h
         "driver_reasons": ["told"],
         "pins": {"current": pins(current or driver) if driver else None, "previous": pins(previous) if previous else None},
         "kernel": {"running": KERNEL, "newest_installed": KERNEL},
+        "engines": {"docker": "20.10.24", "containerd": None, "podman": None, "nvidia_toolkit": TOOLKIT},
         **more,
     }
 
 
-def record(stage, before=FIRST, to=LATER, **more):
+def with_toolkit(driver, version=NEWER_TOOLKIT):
+    """Pins that have the four packages, too."""
+    names = ("nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1")
+    bare = pins(driver)
+    return {**bare, "container_toolkit": f"{version}-1", "packages": {**bare["packages"], **dict.fromkeys(names, f"{version}-1")}}
+
+
+def record(stage, before=FIRST, to=LATER, failed=None, **more):
+    touched = stage in ("install", "reboot", "verify") or stage in ("rollback", "rolled_back", "stranded") and failed != "drain"
     return {
-        "schema": 1, "stage": stage, "from": pins(before), "to": pins(to), "gpus": {ADDRESS: "healthy"}, "boot": "one", "failed": None,
-        "why": None, "began": "2026-11-27T10:00:00Z", "at": "2026-11-27T10:03:30Z", **more,
+        "schema": 1, "stage": stage, "from": pins(before), "to": pins(to), "toolkit": None, "touched": touched,
+        "gpus": {ADDRESS: "healthy"}, "boot": "one", "failed": failed, "why": None, "began": "2026-11-27T10:00:00Z",
+        "at": "2026-11-27T10:03:30Z", **more,
     }  # fmt: skip

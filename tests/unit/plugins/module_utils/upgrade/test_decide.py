@@ -12,7 +12,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decid
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import record as stages
 from tests.unit.plugins.module_utils.upgrade.hosts import ADDRESS, FIRST, KERNEL, LATER, THIRD, facts, found, pins, record
 
-SETTINGS = {"upgrade_retry": False, "upgrade_drains": False, "busy": "refuse", "local": False, "upgrade_reboot": "if_required"}
+SETTINGS = {
+    "upgrade_retry": False, "upgrade_drains": False, "busy": "refuse", "local": False, "upgrade_reboot": "if_required", "toolkit": None,
+}  # fmt: skip
 JOB = {"pid": 4711, "program": "python3"}
 
 
@@ -70,8 +72,8 @@ def test_pins_that_were_returned_from_are_tried_again_only_when_told():
     old = record("rolled_back", failed="verify", why="nvidia-smi ends with 9.")
     (told,) = plan(facts(), old)["problems"]
     assert told == (
-        "gpu-0 was returned from driver 595.58.03 to 580.95.05 at 2026-11-27T10:03:30Z: nvidia-smi ends with 9. Nothing was changed. Set "
-        "upgrade_retry to true to try these pins again, give other upgrade_pins, or leave the host out with --limit."
+        "gpu-0 was returned from its upgrade (driver 580.95.05 to 595.58.03) at 2026-11-27T10:03:30Z: nvidia-smi ends with 9. Nothing was "
+        "changed. Set upgrade_retry to true to try these pins again, give other upgrade_pins, or leave the host out with --limit."
     )
     assert plan(facts(), old, upgrade_retry=True)["action"] == "upgrade"
     assert plan(facts(), old, wished=THIRD)["action"] == "upgrade"

@@ -36,7 +36,19 @@ def test_what_goes_wrong_is_kept_with_its_stage():
 @pytest.mark.parametrize("stage", stages.MOVING)
 def test_upgrade_that_goes_on_keeps_its_beginning(stage):
     again = stages.following(record(stage), {**BEGIN, "from": pins(LATER), "gpus": {}}, NOW, "two")
-    assert {**again, "at": None} == {**record("drain"), "at": None}
+    assert {**again, "at": None} == {**record("drain"), "touched": stage != "drain", "at": None}
+
+
+def test_toolkit_that_is_wished_later_is_written_down_once():
+    one = stages.following(record("drain"), {**BEGIN, "toolkit": "1.18.1"}, NOW, "two")
+    assert one["toolkit"] == "1.18.1"
+    assert stages.following(one, {**BEGIN, "toolkit": "1.19.0"}, NOW, "three")["toolkit"] == "1.18.1"
+
+
+@pytest.mark.parametrize("stage", stages.STAGES)
+def test_record_of_a_release_before_is_read(stage):
+    old = {key: value for key, value in record(stage, failed="drain").items() if key not in ("toolkit", "touched")}
+    assert stages.parse(json.dumps(old)) == record(stage, failed="drain")
 
 
 @pytest.mark.parametrize("old", [record("done"), record("rolled_back"), record("install", to=THIRD)])

@@ -68,7 +68,8 @@ def test_summary_of_a_run_that_stopped():
 def test_host_that_is_silent_is_a_problem():
     told = report.summary({"a": {"plan": PLAN, "started": True}})
     assert told["problems"] == [
-        "a, driver 580.95.05 to 595.58.03: no answer. it does not answer any more; run the playbook again when it does."
+        "a, driver 580.95.05 to 595.58.03: no answer. It does not answer any more. Look at its console, and run the playbook again when it "
+        "does."
     ]
 
 
