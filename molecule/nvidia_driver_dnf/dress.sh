@@ -13,6 +13,6 @@ echo "${2%%.*}" >/etc/dnf/vars/releasever
 # A source of Debian's own making, whose packages nobody has signed.
 sed -i 's/^enabled.*/enabled = 0/' /etc/dnf/plugins/local.conf
 printf '[baseos]\nname=BaseOS\nbaseurl=%s\ngpgcheck=0\n' "$4" >/etc/yum.repos.d/baseos.repo
-mv /var/lib/dpkg/status /var/lib/dpkg/status.debian
+[ ! -e /var/lib/dpkg/status ] || mv /var/lib/dpkg/status /var/lib/dpkg/status.debian
 dnf -q -y install base
 rpm -q base

@@ -9,6 +9,7 @@ usage: make.py   (root; once)
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ def repository(folder: Path, packages: list[Path]) -> None:
 
 
 def main() -> None:
+    shutil.rmtree(ROOT, ignore_errors=True)
     ROOT.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir="/srv") as name:
         work = Path(name)

@@ -104,9 +104,7 @@ def driver(version: str) -> list[Spec]:
         "/usr/bin/nv-fabricmanager": (PROGRAMS / "nvidia-daemon").read_bytes(),
         "/usr/lib/systemd/system/nvidia-fabricmanager.service": FABRIC_MANAGER_UNIT.encode(),
     }
-    fabric.package(
-        "nvidia-fabricmanager", "", {**daemon, "/usr/lib/systemd/system/nvidia-fabricmanager.service": FABRIC_MANAGER_UNIT.encode()}
-    )
+    fabric.package("nvidia-fabricmanager", "", files)
     return [spec] if version == WITHOUT_FABRIC else [spec, fabric]
 
 
