@@ -90,9 +90,9 @@ def others(folder):
 
 def read_stage(job, folder, only):
     """{name: [versions]} of the one repository. :raises stage.Unusable:"""
-    alone = ["--setopt=reposdir=%s" % only, "--setopt=cachedir=%s" % os.path.join(folder, "cache"), "--setopt=skip_if_unavailable=False"]
+    alone = ["--setopt=reposdir=%s" % only, "--setopt=cachedir=%s" % os.path.join(folder, "cache")]
     try:
-        return job.program.versions(["*"], alone + ["--setopt=mlinfra-nvidia.skip_if_unavailable=0"])
+        return job.program.versions(["*"], alone + ["--setopt=mlinfra-nvidia.skip_if_unavailable=False"])
     except apt.Failed as error:
         told = "%s cannot be read: %s. %s"
         raise stage.Unusable(told % (job.wish["repository"], "; ".join(dnf.reasons(error.output)), stage.NEXT)) from error
