@@ -19,8 +19,14 @@ CACHES = "/var/cache/dnf/mlinfra-nvidia*"
 
 
 def difference(before, after):
-    """{new: [whole names], back: [(name, version)]}: what has to go, and what has to return. before, after: see rpms.parse."""
+    """{added, new: [whole names], back: [(name, version)]}: what has to go, and what has to return. before, after: see rpms.parse.
+
+    added: those of new that took no other version's place. They go first, since a package that replaces another is set up before that one
+    goes, and DKMS would then forget what was just built.
+    """
+    known = {name for name, unused in before.values()}
     return {
+        "added": sorted(one for one in set(after) - set(before) if after[one][0] not in known),
         "new": sorted(set(after) - set(before)),
         "back": sorted({before[one] for one in set(before) - set(after)}),
     }
@@ -53,16 +59,13 @@ class Transaction(transaction.Kept):
         done, left = [], []
         for path, (data, mode) in self.files.items():
             transaction.put(path, data, mode)
+        gone = self._remove("added", left)
         back = difference(self.before, rpms.database(self.program.run))["back"]
         if back:
             self._restore(back, done, left)
-        new = difference(self.before, rpms.database(self.program.run))["new"]
-        if new:
-            try:
-                self.program.remove("remove", new)
-                done.append("%d packages removed" % len(new))
-            except apt.Failed as error:
-                left.append("%s could not be removed: %s" % (", ".join(new), "; ".join(self.reasons(error.output))))
+        gone += self._remove("new", left)
+        if gone:
+            done.append("%d packages removed" % gone)
         # dnf may have written the list of its locks meanwhile, and scripts may have changed what was put back.
         for path, (data, mode) in self.files.items():
             transaction.put(path, data, mode)
@@ -71,6 +74,17 @@ class Transaction(transaction.Kept):
         left += ["%s is still there" % name for name in rest["new"]]
         left += ["%s is not %s any more" % pair for pair in rest["back"]]
         return done, left
+
+    def _remove(self, which, left):
+        """How many packages were taken off. which: key of difference()."""
+        names = difference(self.before, rpms.database(self.program.run))[which]
+        try:
+            if names:
+                self.program.remove("remove", names)
+        except apt.Failed as error:
+            left.append("%s could not be removed: %s" % (", ".join(names), "; ".join(self.reasons(error.output))))
+            return 0
+        return len(names)
 
     def _restore(self, back, done, left):
         names = ["%s=%s" % pair for pair in back]
