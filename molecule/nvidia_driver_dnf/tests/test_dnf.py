@@ -114,8 +114,8 @@ def test_what_fails_is_undone(hosts):
     assert "The host is as it was before (7 packages set back to their version)." in told
     (told,) = failures(hosts.move(POISONED, "rocky-0", code=2)).values()
     assert re.search(
-        r"^Driver 595\.99\.03 could not be set up:\n  driver 595\.99\.03 does not verify: kernel 5\.14\.\S+ would load module \S+ of driver "
-        r"595\.58\.03, and the packages are 595\.99\.03\nThe host is as it was before \(8 packages set back to their version\)\.",
+        r"^Driver 595\.99\.03 could not be set up:\n  driver 595\.99\.03 does not verify: kernel 5\.14\.\S+ would load module \S+ of "
+        r"driver 595\.58\.03, and the packages are 595\.99\.03\nThe host is as it was before \(8 packages set back to their version\)\.",
         told,
     ), told
     assert hosts.differences(before) == {}
