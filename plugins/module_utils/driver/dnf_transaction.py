@@ -19,16 +19,19 @@ CACHES = "/var/cache/dnf/mlinfra-nvidia*"
 
 
 def difference(before, after):
-    """{added, new: [whole names], back: [(name, version)]}: what has to go, and what has to return. before, after: see rpms.parse.
+    """{added, beside: [whole names], back: [(name, version)]}: what has to go, and what has to return. before, after: see rpms.parse.
 
-    added: those of new that took no other version's place. They go first, since a package that replaces another is set up before that one
-    goes, and DKMS would then forget what was just built.
+    added: of names that were not there. They go first, since a package that replaces another is set up before that one goes, and DKMS would
+    then forget what was just built. beside: further versions of a name, as of a kernel; not those in the place of one that has to return,
+    which go with its return and stay without.
     """
-    known = {name for name, unused in before.values()}
+    known, new = {name for name, unused in before.values()}, set(after) - set(before)
+    back = {before[one] for one in set(before) - set(after)}
+    returning = {name for name, unused in back}
     return {
-        "added": sorted(one for one in set(after) - set(before) if after[one][0] not in known),
-        "new": sorted(set(after) - set(before)),
-        "back": sorted({before[one] for one in set(before) - set(after)}),
+        "added": sorted(one for one in new if after[one][0] not in known),
+        "beside": sorted(one for one in new if after[one][0] in known - returning),
+        "back": sorted(back),
     }
 
 
@@ -59,21 +62,27 @@ class Transaction(transaction.Kept):
         done, left = [], []
         for path, (data, mode) in self.files.items():
             transaction.put(path, data, mode)
-        gone = self._remove("added", left)
-        back = difference(self.before, rpms.database(self.program.run))["back"]
-        if back:
-            self._restore(back, done, left)
-        gone += self._remove("new", left)
-        if gone:
-            done.append("%d packages removed" % gone)
+        try:
+            self._packages_back(done, left)
+        except apt.Failed as error:
+            left.append("what packages are there is not known (%s): %s" % (error.what, "; ".join(self.reasons(error.output))))
         # dnf may have written the list of its locks meanwhile, and scripts may have changed what was put back.
         for path, (data, mode) in self.files.items():
             transaction.put(path, data, mode)
         self._sweep()
-        rest = difference(self.before, rpms.database(self.program.run))
-        left += ["%s is still there" % name for name in rest["new"]]
-        left += ["%s is not %s any more" % pair for pair in rest["back"]]
         return done, left
+
+    def _packages_back(self, done, left):
+        gone = self._remove("added", left)
+        back = difference(self.before, rpms.database(self.program.run))["back"]
+        if back:
+            self._restore(back, done, left)
+        gone += self._remove("beside", left)
+        if gone:
+            done.append("%d packages removed" % gone)
+        rest = difference(self.before, rpms.database(self.program.run))
+        left += ["%s is still there" % name for name in rest["added"] + rest["beside"]]
+        left += ["%s is not %s any more" % pair for pair in rest["back"]]
 
     def _remove(self, which, left):
         """How many packages were taken off. which: key of difference()."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import dkms, plan, state, versionlock, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, plan, state, versionlock, versions
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 SOURCE = "/etc/yum.repos.d/mlinfra-nvidia.repo"
@@ -63,9 +63,12 @@ def packages_of(database, locked):
 
 
 def database(run):
-    """What rpm has; see parse."""
-    code, out, unused = run(["rpm", "-qa", "--queryformat", FORMAT], environ_update={"LC_ALL": "C"})
-    return parse(out) if code == 0 else {}
+    """What rpm has; see parse. :raises apt.Failed: rpm does not say, which must never be read as a host without packages."""
+    code, out, err = run(["rpm", "-qa", "--queryformat", FORMAT], environ_update={"LC_ALL": "C"})
+    found = parse(out)
+    if code or not found:
+        raise apt.Failed("rpm -qa", (out + "\n" + err).strip() or "rpm lists no package")
+    return found
 
 
 def packages(run):

@@ -98,14 +98,14 @@ def test_what_an_undo_has_to_do():
     found = dnf_transaction.difference(before, after)
     assert [name for name, _ in found["back"]] == ["kmod-nvidia-open-dkms", "libnvidia-ml", "nvidia-driver-cuda"]
     assert {version for _, version in found["back"]} == {"3:580.95.05-1.el9"}
-    assert found["added"] == ["dkms-0:3.2-1.noarch", "gpg-pubkey-d42d0685-1"] and set(found["added"]) < set(found["new"])
-    assert dnf_transaction.difference(before, before) == {"added": [], "new": [], "back": []}
+    assert found["added"] == ["dkms-0:3.2-1.noarch", "gpg-pubkey-d42d0685-1"] and found["beside"] == []
+    assert dnf_transaction.difference(before, before) == {"added": [], "beside": [], "back": []}
 
 
 def test_a_kernel_beside_the_old_one_takes_no_place():
     after = rpms.parse(INSTALLED + "kernel-devel 0:5.14.0-570.el9_6 x86_64\n")
     assert dnf_transaction.difference(rpms.parse(INSTALLED), after) == {
-        "added": [], "new": ["kernel-devel-0:5.14.0-570.el9_6.x86_64"], "back": [],
+        "added": [], "beside": ["kernel-devel-0:5.14.0-570.el9_6.x86_64"], "back": [],
     }  # fmt: skip
 
 
