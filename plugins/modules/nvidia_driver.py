@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nvidia_driver
-short_description: Install NVIDIA's driver packages on a Debian-like host as one change that is undone when it fails
+short_description: Install NVIDIA's driver packages as one change that is undone when it fails
 version_added: 0.2.0
 description:
   - Installs a driver from NVIDIA's repository or from the distribution, pinned and held, with its kernel modules built for the wished
@@ -15,14 +15,16 @@ description:
   - A repository is read into a folder of its own, and the installation is simulated, before anything is changed.
   - When a step fails, as when DKMS cannot build the modules, every package and file that this change brought is removed again, versions,
     holds and sources are set back, and the module fails with the reason.
-  - Wants root, apt and dpkg.
+  - Wants root; and apt and dpkg, or dnf 4 and rpm. It runs their programs, so their Python bindings are not wanted.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 extends_documentation_fragment: [mlinfra.hosts.attributes]
 attributes:
   check_mode:
     support: full
-    details: Reads the repository, but writes nothing outside of a temporary folder.
+    details: >-
+      Reads the repository, but writes nothing outside of a temporary folder. dnf keeps its own cache and log of the host's other
+      sources, as with each query.
   diff_mode:
     support: full
   idempotent:
@@ -34,13 +36,16 @@ options:
     choices: [nvidia, distribution]
     default: nvidia
   repository:
-    description: URL of the flat apt repository of NVIDIA for this distribution and architecture. Wanted with O(source=nvidia).
+    description:
+      - URL of NVIDIA's repository for this distribution and architecture, a flat one of apt or one of dnf. Wanted with O(source=nvidia).
     type: str
   keyring:
-    description: URL of the package C(cuda-keyring), which holds the key that the repository is signed with. Wanted with O(source=nvidia).
+    description:
+      - URL of the package C(cuda-keyring), which holds the key that the repository is signed with; for dnf URL of the key itself, armored.
+        Wanted with O(source=nvidia).
     type: str
   keyring_sha256:
-    description: SHA-256 of that package. Without it the key is trusted as the server sends it.
+    description: SHA-256 of that file. Without it the key is trusted as the server sends it.
     type: str
   branch:
     description: Driver branch, as in V(580). The newest of it is installed once, and then stays.
@@ -108,11 +113,15 @@ options:
     elements: str
     default: [running, newest-installed]
   headers:
-    description: Name of the package with a kernel's headers, where V(KERNEL) stands for the kernel's release.
+    description:
+      - Name of the package with a kernel's headers, where V(KERNEL) stands for the kernel's release. V(kernel-devel-KERNEL) for dnf, which
+        takes whatever package provides C(kernel-devel-uname-r) of that release.
     type: str
     default: linux-headers-KERNEL
   hold:
-    description: Hold the packages, so that no upgrade moves them.
+    description:
+      - Hold the packages, so that no upgrade moves them. With dnf that is its plugin versionlock, which is installed for it, and whose list
+        keeps the lines of others.
     type: bool
     default: true
   load:
@@ -123,7 +132,7 @@ options:
     description: HTTP proxy for downloads, as a URL.
     type: str
   lock_timeout:
-    description: Seconds to wait for another apt or dpkg.
+    description: Seconds to wait for another apt, dpkg or dnf.
     type: int
     default: 300
 """
@@ -213,6 +222,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
+    backends,
     dkms,
     install,
     pinned,
@@ -264,13 +274,13 @@ def load(run, companions):
     return ""
 
 
-def run(module, folder):
+def run(module, backend, folder):
     wish = prepare.wish_of(module.params)
-    seen = state.look()
-    decided = plan.decide(wish, seen)
+    seen = backend.look(module.run_command)
+    decided = plan.decide(wish, seen, backend.files_due)
     prepare.refuse(decided["problems"])
-    program = apt.Apt(module.run_command, wish["proxy"], wish["lock_timeout"])
-    job = install.Install(wish, seen, decided, program)
+    program = backend.program(module.run_command, wish["proxy"], wish["lock_timeout"])
+    job = backend.install(wish, seen, decided, program)
     job.gpu, job.platform = dict(reading.gpu(Host()), **(wish["gpu"] or {})), platform.look()
     job.host = hosts.of(job.gpu, job.platform)
     made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
@@ -283,7 +293,7 @@ def run(module, folder):
     if wish["pins"] and decided["settled"] and not decided["kernel_packages"]:
         # All of it is installed: only what keeps the pins from being this host's can be wrong.
         prepare.judge_pins(job, {})
-    job.actions = actions = prepare.prepare(job, folder) if changed else []
+    job.actions = actions = backend.prepare(job, folder) if changed else []
     known = decided["driver"] or next((versions.upstream(one) for one in job.picked.values()), None)
     manifest = seen["manifest"]
     loads = plan.load_due(wish, seen, decided, made)
@@ -343,16 +353,17 @@ def main():
         required_if=[("source", "nvidia", ("repository", "keyring"))],
         supports_check_mode=True,
     )
-    if not state.packages():
-        module.fail_json(msg="This host has no dpkg: drivers are installed on Debian and Ubuntu only. Leave it out of the play.")
+    backend = backends.of_host()
+    if backend is None:
+        module.fail_json(msg="This host has neither dpkg nor dnf: drivers are installed with these only. Leave it out of the play.")
     folder = tempfile.mkdtemp(prefix="mlinfra-nvidia-")
     try:
-        result = run(module, folder)
+        result = run(module, backend, folder)
     except (prepare.Refused, stage.Unusable, install.Broken) as error:
         result = {"failed": True, "msg": str(error)}
     except apt.Failed as error:
         told = "%s fails: %s. Nothing was changed. Repair the host's package sources, then run this again."
-        result = {"failed": True, "msg": told % (error.what, "; ".join(apt.reasons(error.output)))}
+        result = {"failed": True, "msg": told % (error.what, "; ".join(backend.reasons(error.output)))}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if result.get("failed"):

@@ -13,6 +13,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import re
 
 TREE = "/var/lib/dkms"
 MODULES = "/lib/modules"
+# Below a kernel's folder: Debian's and Ubuntu's, Red Hat's (dkms, override_dest_module_location).
+PLACES = ("updates/dkms", "extra")
 LOG_FOR = re.compile(r"make\.log for (\S+?)[-/](\d+\.[\d.]+) for kernel (\S+)")
 BAD_KERNEL = re.compile(r"(?:module build on|build of module[^\n]* for|Building for) kernel:? (\S+)|^Building for (\S+)$", re.MULTILINE)
 TELLING = re.compile(r"\berror: |\*\*\*|undefined!|Error!")
@@ -29,6 +31,8 @@ def kernels_with_headers(root=MODULES):
 def kernels_installed(boot="/boot"):
     """Kernel releases that the boot loader can start, oldest first."""
     found = [os.path.basename(path)[len("vmlinuz-") :] for path in glob.glob(os.path.join(boot, "vmlinuz-*"))]
+    # Red Hat's rescue image is no release.
+    found = [kernel for kernel in found if not kernel.startswith("0-rescue-")]
     return sorted(found, key=versions.kernel_key)
 
 
@@ -43,7 +47,7 @@ def built(driver, tree=TREE, modules=MODULES):
     for folder in glob.glob(os.path.join(tree, "nvidia*", driver, "*", "*", "module")):
         kernel = os.path.basename(os.path.dirname(os.path.dirname(folder)))
         made = [os.path.basename(path) for path in glob.glob(os.path.join(folder, "*.ko*"))]
-        here = sorted(glob.glob(os.path.join(modules, kernel, "updates", "dkms", "nvidia*.ko*")))
+        here = sorted(path for place in PLACES for path in glob.glob(os.path.join(modules, kernel, place, "nvidia*.ko*")))
         if made and len(here) >= len(made):
             found[kernel] = here
     return found

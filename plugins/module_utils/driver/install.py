@@ -31,6 +31,9 @@ class Broken(Exception):
 class Install:
     """wish: the module's options; seen: state.look(); decided: plan.decide(); picked: {name: version}; stage: stage.Stage or None."""
 
+    # What the package manager itself calls wrong in its output.
+    reasons = staticmethod(apt.reasons)
+
     def __init__(self, wish, seen, decided, program):
         self.wish, self.seen, self.decided, self.program = wish, seen, decided, program
         self.began = time.time()
@@ -45,7 +48,7 @@ class Install:
     def carry_out(self):
         """{driver, manifest, brought}. :raises Broken: with a message; the host is as before, or the message says what is not."""
         before = set(glob.glob("/boot/initrd.img-*")) | set(glob.glob("/boot/initramfs-*.img"))
-        change = transaction.Transaction(self.program, transaction.lists_of(self.wish["repository"] or "none"))
+        change = self.transaction()
         aside = installer.Aside(self.program, state.ASIDE)
         try:
             driver = self._forward(change, before, aside)
@@ -64,6 +67,51 @@ class Install:
         for path, data in self.texts().items():
             if path in self.decided["files_due"]:
                 change.write(path, data, late=path in self.decided["off"])
+        packages = self._install(change)
+        driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
+        mixed = plan.mixed(packages, driver)
+        if mixed:
+            raise Broken("the packages do not belong together: %s" % "; ".join(mixed))
+        self._build(driver)
+        wrong = verified.problems(self.wish, driver, self.decided["kernels"], verified.look(self.program.run))
+        if wrong:
+            raise Broken("driver %s does not verify: %s" % (driver, "; ".join(wrong)))
+        self._keep(change, packages, driver)
+        if state.NOUVEAU in self.decided["files_due"] and images:
+            self.made_initrd = True
+            self._initramfs(images)
+        written = plan.manifest(
+            self.wish, self.packages(), driver, self.kernels(driver), {path: state.digest(path) for path in self.files()},
+            set(self.seen["manifest"].get("brought") or []) | set(change.brought()),
+        )  # fmt: skip
+        change.write(state.MANIFEST, manifest_text(written))
+        change.write(state.PINS, record.text(self.recorded(self.packages(), driver)).encode())
+        aside.forget()
+        change.drop_downloads()
+        change.write(state.BEGUN, None)
+        return written
+
+    def recorded(self, packages, driver):
+        """What pins.json is to say now."""
+        found = record.snapshot(packages, self.host, list(self.kernels(driver)), self.wish["source"])
+        same = record.parse(self.seen["pins"])["current"]
+        kept = same if same and record.holds(same, packages) else self.was
+        return record.after(record.parse(self.seen["pins"]), self.was, record.now(self.wish["pins"], kept, found))
+
+    # What follows, down to _without_old_pinning, is apt's; dnf_install.py has dnf's.
+
+    def transaction(self):
+        return transaction.Transaction(self.program, transaction.lists_of(self.wish["repository"] or "none"))
+
+    def packages(self):
+        return state.packages()
+
+    def files(self):
+        """Paths whose digests the manifest has."""
+        return state.FILES
+
+    def _install(self, change):
+        """Packages of headers and driver. Returns what is installed then, as packages()."""
         if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
             self._refresh()
         self._fetch()
@@ -76,32 +124,7 @@ class Install:
             wished = self.wish["packages"] + self.wish["companions"]
             names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in wished]
             self.program.install("driver", names + ["%s-" % name for name in self.decided["remove"]])
-        packages = self._without_old_driver()
-        driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
-        mixed = plan.mixed(packages, driver)
-        if mixed:
-            raise Broken("the packages do not belong together: %s" % "; ".join(mixed))
-        self._build(driver)
-        wrong = verified.problems(self.wish, driver, self.decided["kernels"], verified.look(self.program.run))
-        if wrong:
-            raise Broken("driver %s does not verify: %s" % (driver, "; ".join(wrong)))
-        if self.wish["pins"] and self.wish["source"] != "nvidia":
-            text = repository.preferences_text({}, plan.owned(self.wish, packages, driver))
-            change.write(repository.PREFERENCES, text.encode())
-        change.hold(plan.holds_due(self.wish, packages, driver))
-        if state.NOUVEAU in self.decided["files_due"] and images:
-            self.made_initrd = True
-            self._initramfs(images)
-        written = plan.manifest(
-            self.wish, state.packages(), driver, self.kernels(driver), {path: state.digest(path) for path in state.FILES},
-            set(self.seen["manifest"].get("brought") or []) | set(change.brought()),
-        )  # fmt: skip
-        change.write(state.MANIFEST, manifest_text(written))
-        change.write(state.PINS, record.text(self.recorded(state.packages(), driver)).encode())
-        aside.forget()
-        change.drop_downloads()
-        change.write(state.BEGUN, None)
-        return written
+        return self._without_old_driver()
 
     def _fetch(self):
         """All packages, before the first is changed: a source that goes away in the middle would leave neither driver whole."""
@@ -109,12 +132,15 @@ class Install:
         if exact:
             self.program.fetch("download", exact + ["%s-" % one["name"] for one in self.actions if one["action"] == "remove"])
 
-    def recorded(self, packages, driver):
-        """What pins.json is to say now."""
-        found = record.snapshot(packages, self.host, list(self.kernels(driver)), self.wish["source"])
-        same = record.parse(self.seen["pins"])["current"]
-        kept = same if same and record.holds(same, packages) else self.was
-        return record.after(record.parse(self.seen["pins"]), self.was, record.now(self.wish["pins"], kept, found))
+    def _keep(self, change, packages, driver):
+        """So that no upgrade moves them."""
+        if self.wish["pins"] and self.wish["source"] != "nvidia":
+            text = repository.preferences_text({}, plan.owned(self.wish, packages, driver))
+            change.write(repository.PREFERENCES, text.encode())
+        change.hold(plan.holds_due(self.wish, packages, driver))
+
+    def _purge(self, what, names):
+        self.program.get(what, "--ignore-hold", "--allow-change-held-packages", "-y", "-q", "purge", *names)
 
     def _without_old_pinning(self):
         """Purges the pinning package of an earlier run: its file would stay as it is under the name of the next one's."""
@@ -126,15 +152,15 @@ class Install:
 
     def _without_old_driver(self):
         """What is installed now, after what an earlier run brought and no package of the new driver has replaced is gone."""
-        packages = state.packages()
+        packages = self.packages()
         driver = versions.upstream(state.installed(packages, self.wish["packages"][0]))
         old, ours = self.seen["manifest"].get("driver"), self.seen["manifest"].get("brought") or []
         if self.wish["take_over"] and self.was:
             old, ours = self.was["driver"]["version"], list(self.seen["packages"])
         stale = [name for name in state.driver_packages(packages, old) if name in ours] if old and old != driver else []
         if stale:
-            self.program.get("remove the old driver", "--ignore-hold", "--allow-change-held-packages", "-y", "-q", "purge", *stale)
-        return state.packages() if stale else packages
+            self._purge("remove the old driver", stale)
+        return self.packages() if stale else packages
 
     def kernels(self, driver):
         made = dkms.built(driver) if self.wish["kernel_modules"] else {}
@@ -182,7 +208,7 @@ class Install:
             if self.made_initrd:
                 self._initramfs(images)
         except apt.Failed as error:
-            return ["the initramfs could not be made again (%s): %s" % (error.what, "; ".join(apt.reasons(error.output)))]
+            return ["the initramfs could not be made again (%s): %s" % (error.what, "; ".join(self.reasons(error.output)))]
         return []
 
     def _why(self, error):
@@ -204,7 +230,7 @@ class Install:
             then = "Choose another nvidia_driver_version, or mend the package source."
             if error.what in ("lists", "download"):
                 then = "The package source is not what it was when this run chose from it, or has gone: mend it, then run this again."
-            return {"what": what, "lines": apt.reasons(output), "next": then}
+            return {"what": what, "lines": self.reasons(output), "next": then}
         return {"what": "Driver %s could not be set up" % wished, "lines": [str(error)], "next": "Mend that, then run this again."}
 
 

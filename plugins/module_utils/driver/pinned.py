@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import state
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names, tables
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as schema
@@ -35,12 +37,28 @@ def kernel_packages(wish, seen, kernels):
     """Packages, as name or name=version, that bring kernels which are not here yet and the headers that are not; headers last."""
     pinned = (wish["pins"] or {}).get("packages") or {}
     listed = {one["release"]: one for one in (wish["pins"] or {}).get("kernels") or []}
-    images = [listed[kernel].get("image") for kernel in kernels if kernel in listed and kernel not in seen["installed_kernels"]]
+    missing = [kernel for kernel in kernels if kernel in listed and kernel not in seen["installed_kernels"]]
+    images = [image_package(wish, listed[kernel], seen) for kernel in missing]
     headers = [header_package(wish, listed, kernel) for kernel in kernels if kernel not in seen["header_kernels"]]
     return [spec(name, pinned) for name in images if name] + [spec(name, pinned) for name in headers]
 
 
+def is_image(package):
+    """Whether it is a kernel itself."""
+    return bool(re.match(r"linux-image|kernel-\d", package))
+
+
+def image_package(wish, one, seen):
+    """Package of a pinned kernel. One of rpm is told by its release alone; in a container kernels are the machine's."""
+    if names.is_rpm(wish["pins"]["platform"]):
+        return "kernel-%s" % one["release"] if seen["installed_kernels"] else None
+    return one.get("image")
+
+
 def header_package(wish, listed, kernel):
+    if wish["pins"] and names.is_rpm(wish["pins"]["platform"]):
+        # All kernels' headers have one name there, and may be installed side by side.
+        return wish["headers"].replace("KERNEL", kernel)
     return (listed.get(kernel) or {}).get("headers") or wish["headers"].replace("KERNEL", kernel)
 
 

@@ -20,7 +20,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
 CORE = (
     "nvidia-driver-cuda", "nvidia-smi", "libcuda1", "libnvidia-ml1", "libnvidia-ptxjitcompiler1", "libnvidia-nvvm4", "libnvidia-cfg1",
     "nvidia-driver", "nvidia-driver-bin", "nvidia-driver-libs", "nvidia-alternative", "firmware-nvidia-gsp", "nvidia-kernel-dkms",
-    "nvidia-kernel-open-dkms", "nvidia-open-kernel-dkms",
+    "nvidia-kernel-open-dkms", "nvidia-open-kernel-dkms", "nvidia-driver-cuda-libs", "libnvidia-ml", "nvidia-kmod-common",
+    "kmod-nvidia-open-dkms", "kmod-nvidia-latest-dkms",
 )  # fmt: skip
 
 
@@ -57,8 +58,11 @@ def fits(wish, name, version):
     return bool(version) and (name in wish["companions"] or versions.fits(version, wish["branch"], wish["version"]))
 
 
-def decide(wish, seen):
-    """{problems, settled, driver, remove, kernels, headers, kernel_packages, listed, off, files_due}: before a repository was asked."""
+def decide(wish, seen, due=None):
+    """{problems, settled, driver, remove, kernels, headers, kernel_packages, listed, off, files_due}: before a repository was asked.
+
+    due: what judges the files where it is not apt's files_due.
+    """
     problems = input_problems(wish)
     if not problems:
         problems += architectures.problems(wish["architectures"], wish["flavor"], wished_branch(wish), wish["kernel_modules"])
@@ -73,7 +77,7 @@ def decide(wish, seen):
         kernels, told = dkms.resolve(wish["kernels"], seen["running"], seen["installed_kernels"], seen["header_kernels"])
         problems += told
         kernel_packages = pinned.kernel_packages(wish, seen, kernels)
-        headers = [one.partition("=")[0] for one in kernel_packages if not one.startswith("linux-image")]
+        headers = [one.partition("=")[0] for one in kernel_packages if not pinned.is_image(one)]
     listed, off = other_sources(wish, seen, seen["keyrings"].get(repository.KEYRING))
     settled = settled and not remove
     return {
@@ -86,7 +90,7 @@ def decide(wish, seen):
         "kernel_packages": kernel_packages,
         "listed": listed,
         "off": off,
-        "files_due": files_due(wish, seen, listed, off, settled),
+        "files_due": (due or files_due)(wish, seen, listed, off, settled),
     }
 
 

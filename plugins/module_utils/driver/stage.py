@@ -25,8 +25,8 @@ MAIN = "/etc/apt/sources.list"
 NEXT = "Nothing was changed. Check nvidia_driver_repository (mlinfra_mirrors.nvidia and mlinfra_proxy change where it is looked for)."
 
 
-def fetch(url, proxy, run, keyring_sha256, folder):
-    """Bytes of the key that signs the repository, out of its package cuda-keyring. :raises Unusable:"""
+def download(url, proxy, expected_sha256):
+    """Bytes of the file that holds the key which signs the repository. :raises Unusable:"""
     # open_url asks the environment for a proxy, and apt is told the same.
     for name in ("http_proxy", "https_proxy"):
         if proxy:
@@ -36,11 +36,17 @@ def fetch(url, proxy, run, keyring_sha256, folder):
     except Exception as error:  # urllib raises a dozen kinds; all of them mean the same here
         raise Unusable("%s cannot be fetched: %s. %s" % (url, str(error).rstrip("."), NEXT)) from error
     found = hashlib.sha256(data).hexdigest()
-    if keyring_sha256 and found != keyring_sha256.lower():
+    if expected_sha256 and found != expected_sha256.lower():
         raise Unusable(
             "%s has the SHA-256 %s: expected nvidia_driver_keyring_sha256 %s. Nothing was changed. "
-            "Do not trust this repository before you know why." % (url, found, keyring_sha256)
+            "Do not trust this repository before you know why." % (url, found, expected_sha256)
         )
+    return data
+
+
+def fetch(url, proxy, run, keyring_sha256, folder):
+    """Bytes of the key that signs the repository, out of its package cuda-keyring. :raises Unusable:"""
+    data = download(url, proxy, keyring_sha256)
     path = os.path.join(folder, "cuda-keyring.deb")
     with open(path, "wb") as file:
         file.write(data)

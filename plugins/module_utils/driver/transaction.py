@@ -38,19 +38,15 @@ def difference(before, after):
     }
 
 
-class Transaction:
-    """Everything goes through write() and program(); undo() puts it all back. lists: how the new apt lists' names begin."""
+class Kept:
+    """Files that a change writes, and what grows besides. growing: folders whose new entries an undo sweeps."""
 
-    def __init__(self, program, lists):
+    reasons = staticmethod(apt.reasons)
+
+    def __init__(self, program, growing):
         self.program = program
-        self.pattern = os.path.join(state.LISTS, lists + "*")
-        self.before = snapshot()
         self.files, self.late = {}, set()
-        self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in GROWING}
-        self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
-        self.lists = set(glob.glob(self.pattern))
-        self.wanted = set(links(WANTED))
-        self.keep(EXTENDED)
+        self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in growing}
 
     def keep(self, path):
         """Remember a file's bytes (None: it is not there) and mode, once."""
@@ -63,6 +59,39 @@ class Transaction:
         if late:
             self.late.add(path)
         put(path, data, 0o644)
+
+    def drop_downloads(self):
+        """Remove packages that were fetched ahead; nothing where the package manager does not leave them."""
+
+    def _attempt(self, left, what, command):
+        try:
+            self.program.call(what, command)
+        except apt.Failed as error:
+            left.append("%s failed: %s" % (" ".join(command[:2]), "; ".join(self.reasons(error.output))))
+
+    def _sweep_growing(self):
+        """Remove what no package owns and was not there before, and folders that are empty now."""
+        for top, was in self.growing.items():
+            for path in set(listing(top)) - (was or set()):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                elif os.path.lexists(path):
+                    os.unlink(path)
+            if was is None and os.path.isdir(top) and not os.listdir(top):
+                os.rmdir(top)
+
+
+class Transaction(Kept):
+    """Everything goes through write() and program(); undo() puts it all back. lists: how the new apt lists' names begin."""
+
+    def __init__(self, program, lists):
+        super().__init__(program, GROWING)
+        self.pattern = os.path.join(state.LISTS, lists + "*")
+        self.before = snapshot()
+        self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
+        self.lists = set(glob.glob(self.pattern))
+        self.wanted = set(links(WANTED))
+        self.keep(EXTENDED)
 
     def brought(self):
         """Packages that this transaction has put on the host, sorted."""
@@ -118,12 +147,6 @@ class Transaction:
         except apt.Failed as error:
             left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(apt.reasons(error.output))))
 
-    def _attempt(self, left, what, command):
-        try:
-            self.program.call(what, command)
-        except apt.Failed as error:
-            left.append("%s failed: %s" % (" ".join(command[:2]), "; ".join(apt.reasons(error.output))))
-
     def _sweep(self):
         """Remove what no package owns and was not there before: builds, keys, lists, downloads, folders that are empty now."""
         self.drop_downloads()
@@ -133,14 +156,7 @@ class Transaction:
         for path in set(links(WANTED)) - self.wanted:
             if not os.path.exists(path):
                 os.unlink(path)
-        for top, was in self.growing.items():
-            for path in set(listing(top)) - (was or set()):
-                if os.path.isdir(path) and not os.path.islink(path):
-                    shutil.rmtree(path, ignore_errors=True)
-                elif os.path.lexists(path):
-                    os.unlink(path)
-            if was is None and os.path.isdir(top) and not os.listdir(top):
-                os.rmdir(top)
+        self._sweep_growing()
 
 
 def links(pattern):
