@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
@@ -96,6 +98,34 @@ def test_volumes_that_a_rollback_leaves_are_named(lab, fails):
     assert told["rollback"] == "complete" and lab.alive() == []
     (kept,) = lab.client("ec2").describe_volumes(Filters=[{"Name": "tag:mlinfra:stack", "Values": ["vision"]}])["Volumes"]
     assert f"instance train-0; volume {kept['VolumeId']} will stay: nothing here deletes it" in told["rolled_back"]
+
+
+def ends_of(lab):
+    """Instance → its end."""
+    tags = {raw["InstanceId"]: {tag["Key"]: tag["Value"] for tag in raw["Tags"]} for raw in lab.instances()}
+    return {one: tags[one].get("mlinfra:expires") for one in lab.alive()}
+
+
+def slots(lab):
+    (value,) = [one["Value"] for one in lab.client("ssm").get_parameters_by_path(Path="/mlinfra/vision/dev/leases")["Parameters"]]
+    return json.loads(value)["slots"]
+
+
+@pytest.mark.parametrize("before", [None, "3h"])
+def test_leases_and_ends_are_as_they_were(lab, fails, before):
+    """Those of hosts that were there; and the lease of a slot whose host was taken back has not begun."""
+    was = {"lease": {"expire": before}} if before else {}
+    lab.run(**QUIET, pools=[pool(**was)])
+    ends, recorded = ends_of(lab), slots(lab) if before else []
+    refuse(lab, match="InstanceType=t3.xlarge", times=0)
+    wish = [pool(count=3, lease={"expire": "9h"}), pool(name="serve", instance_types=["t3.xlarge"])]
+    told = fails(pools=wish)
+    assert "instance train-2" in told["rolled_back"] and told["rollback"] == "complete", told
+    assert ends_of(lab) == ends
+    assert (slots(lab) if before else records(lab)) == recorded
+    lab.aws.control("DELETE", "faults")
+    assert lab.run(**QUIET, pools=wish)["changed"]
+    assert not lab.run(**QUIET, pools=wish)["changed"]
 
 
 def everything(lab):

@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, code_of, explain, message_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.propagation import CHILDREN, window
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.propagation import CHILDREN, fresh, window
 from ansible_collections.mlinfra.hosts.plugins.module_utils.capacity.search import Search
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed, Ref, resolve
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Scope
@@ -26,7 +26,7 @@ class Act:
             for found in listed:
                 if found.owned or found.existing:
                     self.ids.setdefault(Ref(kind, found.name), found.id)
-        self.made: set[str] = set()
+        self.made: set[str] = fresh((found for listed in seen.found.values() for found in listed), seen.now)
         # A removal may go on with what an earlier run left: its instances and gateways may be going still, and hold what they use.
         self.removed: set[str] = set(CHILDREN) if reader.intent.absent else set()
         self.begun: list[Change] = []  # what was carried out or at least tried

@@ -9,7 +9,7 @@ the launch is the same request, with the same token. Slots that could not be had
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import terms
@@ -119,17 +119,33 @@ def release(act: Any, batches: Iterable[Any]) -> None:
         change = act.handed.get(Ref("lease", batch.pool.name))
         if not slots or change is None or (batch.failure is not None and ambiguous(batch.failure)):
             continue
-        before = terms.recorded(change.found.state) if change.found is not None else {}
-        after = {**terms.recorded(change.wish.state), **{slot: before[slot] for slot in slots if slot in before}}
-        after = {slot: term for slot, term in after.items() if slot not in slots or slot in before}
-        change.wish.state["slots"] = terms.record(after)
-        change.after = dict(change.wish.state)
-        if after:
-            _put(act, change.id, change.wish.state)
-        else:
-            _delete(act, change.id)
-        if after == before:
-            change.action, change.reason = "pending", "nothing of what it is for could be launched"
+        withdraw(act, change, slots)
+
+
+def withdraw(act: Any, change: Change, slots: Collection[int]) -> None:
+    """Write the record without what it says anew of these slots: it has what it had of them, if anything."""
+    before = terms.recorded(change.found.state) if change.found is not None else {}
+    after = {**terms.recorded(change.wish.state), **{slot: before[slot] for slot in slots if slot in before}}
+    after = {slot: term for slot, term in after.items() if slot not in slots or slot in before}
+    change.wish.state["slots"] = terms.record(after)
+    change.after = dict(change.wish.state)
+    if after:
+        _put(act, change.id, change.wish.state)
+    else:
+        _delete(act, change.id)
+    if after == before:
+        change.action, change.reason = "pending", "nothing of what it is for could be launched"
+
+
+def end_back(act: Any, change: Change) -> None:
+    """An instance that was there before has the tags of the end that it had."""
+    resources, old = [change.id, *change.found.facts["parts"]], change.found.tags
+    had = {key: old[key] for key in terms.ENDS if key in old}
+    if had:
+        act.call("ec2", "create_tags", Resources=resources, Tags=to_list(had))
+    lacked = [{"Key": key} for key in terms.ENDS if key not in old and key in change.tags]
+    if lacked:
+        act.call("ec2", "delete_tags", Resources=resources, Tags=lacked)
 
 
 def update(act: Any, change: Change) -> None:

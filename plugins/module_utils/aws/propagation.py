@@ -11,8 +11,10 @@ docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Optional
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Found
 
 
 class Row(NamedTuple):
@@ -23,6 +25,9 @@ class Row(NamedTuple):
     window: float  # seconds
     removed: bool = False  # this run removed one of them instead
 
+
+#: Seconds for which what another run made counts as made by this one.
+FRESH = 120
 
 CHILDREN = ("instance", "nat_gateway", "endpoint", "subnet", "security_group", "internet_gateway", "route_table", "elastic_ip")
 
@@ -57,6 +62,11 @@ TABLE = (
     Row(r"iam:Delete(Role|InstanceProfile)", r"DeleteConflict", "", ("role", "instance_profile"), 30, True),
     Row(r"s3:DeleteBucket", r"BucketNotEmpty|OperationAborted", "", ("bucket",), 30, True),
 )
+
+
+def fresh(listed: Iterable[Found], now: float) -> set[str]:
+    """Kinds of which a run that ended just before made something: it has not spread either. Only IAM says when it made a thing."""
+    return {found.kind for found in listed if found.owned and found.facts.get("created", 0) > now - FRESH}
 
 
 def window(call: str, code: str, message: str, made: Collection[str], removed: Collection[str]) -> Optional[float]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
@@ -40,6 +41,12 @@ def _tags(scope: Scope, kind: str) -> dict[str, str]:
     return {**owner_tags(scope, kind, HOSTS), REGION: scope.region}
 
 
+def facts_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one thing of IAM. ``created``: when IAM made it (epoch); 0 when it does not say."""
+    when = raw.get("CreateDate")
+    return {"path": raw["Path"], "unique": True, "created": when.timestamp() if when is not None else 0.0}
+
+
 class Role(Kind):
     name = "role"
     section = "identity"
@@ -66,7 +73,7 @@ class Role(Kind):
             "permissions_boundary": raw.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         }
         owned = _owned(reader.scope, self.name, tags, raw["Path"])
-        return [Found(self.name, HOSTS, raw["RoleName"], state, tags, owned, facts={"path": raw["Path"], "unique": True})]
+        return [Found(self.name, HOSTS, raw["RoleName"], state, tags, owned, facts=facts_of(raw))]
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         if not _wanted(intent):
@@ -162,7 +169,7 @@ class InstanceProfile(Kind):
                 tags = to_dict(raw.get("Tags"))
                 role = next((one["RoleName"] for one in raw["Roles"]), None)
                 owned = _owned(reader.scope, self.name, tags, raw["Path"])
-                facts = {"arn": raw["Arn"], "path": raw["Path"], "unique": True}
+                facts = {"arn": raw["Arn"], **facts_of(raw)}
                 found.append(Found(self.name, HOSTS, raw["InstanceProfileName"], {"role": role}, tags, owned, facts=facts))
         return found
 

@@ -18,7 +18,7 @@ from typing import Any, Optional
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import terms, value
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import code_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader, unless
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import Role
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.role import Role, facts_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import (
     ENVIRONMENT,
     REGION,
@@ -89,7 +89,7 @@ class ScheduleRole(Role):
             "permissions_boundary": raw.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         }
         owned = claims(tags, reader.scope, self.name) and raw["Path"] == reader.scope.iam_path and tags.get(REGION) == reader.scope.region
-        return Found(self.name, _ROLE.name, raw["RoleName"], state, tags, owned, facts={"path": raw["Path"], "unique": True})
+        return Found(self.name, _ROLE.name, raw["RoleName"], state, tags, owned, facts=facts_of(raw))
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:
         if not self.asked(intent):

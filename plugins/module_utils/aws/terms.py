@@ -20,6 +20,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Po
 
 #: Moment of the end; who sees to it (host | scheduler); seconds that a host may be idle.
 EXPIRES, ENFORCE, IDLE = "mlinfra:expires", "mlinfra:enforce", "mlinfra:idle"
+ENDS = (EXPIRES, ENFORCE)
 #: Only on instances that were launched with the timer: what EC2 does when the host powers itself off (stop | terminate).
 TIMER = "mlinfra:timer"
 NOBODY = "nobody"

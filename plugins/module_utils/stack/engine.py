@@ -162,6 +162,11 @@ class _Run:
             act = Act(reader, seen)
             act.check = lock.check
             carry_out(act, found.going, finished.append)
+            handed = [change for ref, change in run.handed.items() if ref.kind == "lease"]
+            for change, slots in rollback.leases(handed, found.going):
+                lease.withdraw(act, change, slots)
+            for change in rollback.ends(run.begun, seen.now):
+                lease.end_back(act, change)
         except Exception as error:
             failed = f"failed: {explain(error, self.clients.call_of(error)).message}"
             return {"rollback": failed, "rolled_back": [rollback.taken_back(change) for change in finished]}

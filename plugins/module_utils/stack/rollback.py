@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import EXPIRES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import kinds_before
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.duration import epoch
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Observed
 
@@ -104,6 +106,28 @@ def split(there: Before, run: Begun, changes: Iterable[Change]) -> Split:
         elif change.action == "delete":
             going.append(change)
     return Split(going, kept, [*blocked, *used])
+
+
+def leases(handed: Iterable[Change], going: Iterable[Change]) -> list[tuple[Change, list[int]]]:
+    """Records of leases that stay, with the slots whose instances have gone: the lease that this run began of them has not.
+
+    :param handed: the changes of records that the run carried out.
+    """
+    gone: dict[str, list[int]] = {}
+    removed = set()
+    for change in going:
+        if change.kind == "instance" and change.found.facts["slot"] is not None:
+            gone.setdefault(change.found.facts["pool"], []).append(change.found.facts["slot"])
+        removed.add((change.kind, change.name))
+    kept = [change for change in handed if change.id and (change.kind, change.name) not in removed]
+    return [(change, gone[change.name]) for change in kept if change.name in gone]
+
+
+def ends(begun_changes: Iterable[Change], now: int) -> list[Change]:
+    """The instances that were there before and got another end. Not those whose old end has passed: it would end them now."""
+    moved = [change for change in begun_changes if change.kind == "instance" and change.action in ("adopt", "update")]
+    moved = [change for change in moved if EXPIRES in change.tags]
+    return [change for change in moved if (epoch(change.found.tags.get(EXPIRES)) or now + 1) > now]
 
 
 def _used(change: Change, instances: list[Change]) -> bool:
