@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import dataclasses
 import json
 import socket
@@ -300,12 +301,33 @@ def test_name_servers_on_loopback_are_relayed():
     assert dns.for_hosts(text, "10.9.255.254") == ("nameserver 10.9.255.254\nsearch corp.example\n", ["127.0.0.11"])
 
 
+def on_one_port(bind):
+    """What ``bind()`` gives. The system picks a port that is free for UDP, and somebody may have it for TCP: then another one."""
+    for _ in range(50):
+        try:
+            return bind()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise AssertionError("no port is free for both")
+
+
 def test_the_relay_passes_questions_over_udp_and_tcp():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        udp.bind(("127.0.0.1", 0))
-        tcp.bind(udp.getsockname())
+    def both():
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        try:
+            udp.bind(("127.0.0.1", 0))
+            tcp.bind(udp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+            raise
+        return udp, tcp
+
+    udp, tcp = on_one_port(both)
+    with udp, tcp:
         tcp.listen()
-        relay = dns.Relay("127.0.0.1", "127.0.0.1", port=0, server_port=udp.getsockname()[1])
+        relay = on_one_port(lambda: dns.Relay("127.0.0.1", "127.0.0.1", port=0, server_port=udp.getsockname()[1]))
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
                 asker.settimeout(10)
