@@ -54,10 +54,20 @@ def of(mirrors, registries):
     full = [dict({"ca": None, "insecure": False, "mirrors": []}, **_given(one)) for one in registries]
     hub = [one for one in full if one["name"] == HUB]
     if mirrors and hub:
-        hub[0]["mirrors"] = [*mirrors, *[url for url in hub[0]["mirrors"] if url not in mirrors]]
+        hub[0]["mirrors"] = [*mirrors, *hub[0]["mirrors"]]
     elif mirrors:
         full.insert(0, {"name": HUB, "ca": None, "insecure": False, "mirrors": list(mirrors)})
+    for one in full:
+        one["mirrors"] = _once(one["mirrors"])
     return full
+
+
+def _once(urls):
+    """Each place once, as it is written first: a slash at the end makes no other one, and containerd takes no table twice."""
+    first = {}
+    for url in urls:
+        first.setdefault(url.rstrip("/"), url)
+    return list(first.values())
 
 
 def _given(one):
@@ -87,10 +97,12 @@ def hosts_toml(one, registries):
     known = {other["name"]: other for other in registries}
     name = "registry-1.docker.io" if one["name"] == HUB else one["name"]
     lines = ["server = %s" % json.dumps("%s://%s" % ("http" if one["insecure"] else "https", name))]
+    itself = "https://" + name if one["insecure"] or one["ca"] else None
     for url in one["mirrors"]:
-        lines += _host(url.rstrip("/"), known.get(host_of(url)), PULL)
-    if one["insecure"] or one["ca"]:
-        lines += _host("https://" + name, one, PULL if one["insecure"] else PUSH)
+        if url.rstrip("/") != itself:
+            lines += _host(url.rstrip("/"), known.get(host_of(url)), PULL)
+    if itself:
+        lines += _host(itself, one, PULL if one["insecure"] else PUSH)
     return BY + "\n".join(lines) + "\n"
 
 

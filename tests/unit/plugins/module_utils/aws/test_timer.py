@@ -142,6 +142,8 @@ def test_many_processors_are_not_idle_with_one_at_work(host, monkeypatch):
 
 
 def test_ansible_at_work_on_the_host_is_seen(host):
-    with subprocess.Popen(["sh", "-c", ": BECOME-SUCCESS-x; read line"], stdin=subprocess.PIPE) as child:
+    script = ["sh", "-c", "echo BECOME-SUCCESS-x; read line"]
+    with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()  # it runs, and is no copy of this process any more
         assert host.configured()
         child.communicate(b"\n")

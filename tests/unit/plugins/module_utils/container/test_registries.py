@@ -8,7 +8,7 @@ import re
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.filter.container_registries import container_registries
@@ -83,6 +83,8 @@ NAMES = st.from_regex(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){0,2}(:[0-9]{1,5})?", full
 URLS = st.builds("{}://{}{}".format, st.sampled_from(["http", "https"]), NAMES, st.sampled_from(["", "/", "/a/b"]))
 
 
+@example(mirrors=["http://a", "http://a/"], wish=[])
+@example(mirrors=[], wish=[{"name": "a", "insecure": True, "mirrors": ["https://a"]}])
 @given(
     mirrors=st.lists(URLS, max_size=2, unique=True),
     wish=st.lists(
@@ -97,7 +99,7 @@ def test_what_is_written_is_what_was_wished(mirrors, wish):
     told = {table["location"]: table for table in tomllib.loads(registries.podman(known)).get("registry", [])}
     assert {name for name, table in told.items() if table.get("insecure")} == {one["name"] for one in wish if one.get("insecure")}
     for one in known:
-        assert len(told.get(one["name"], {}).get("mirror", [])) == len(one["mirrors"])
+        assert len(told.get(one["name"], {}).get("mirror", [])) == len({url.rstrip("/") for url in one["mirrors"]}) == len(one["mirrors"])
         hosts = tomllib.loads(registries.hosts_toml(one, known)).get("host", {})
         assert set(hosts) >= {url.rstrip("/") for url in one["mirrors"]}
 
