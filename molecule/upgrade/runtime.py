@@ -4,6 +4,8 @@
 """Stands in for NVIDIA's container runtime, of which the packages' stand-in brings nothing into containers: one that is to run nvidia-smi
 gets a program of that name, which says that it sees a GPU."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys

@@ -103,10 +103,10 @@ def test_any_table_is_read_back_whatever_its_columns(installed, removed, width):
     )
     found = dnf.planned(text)
     assert sorted((one["name"], one["new"]) for one in found if one["action"] == "install") == sorted(
-        (n, f"{e}:1.0-1") for n, e, _ in installed
+        (n, f"{e}:1.0-1") for n, e, _arch in installed
     )
     assert sorted((one["name"], one["old"]) for one in found if one["action"] == "remove") == sorted(
-        (n, f"{e}:1.0-1") for n, e, _ in removed
+        (n, f"{e}:1.0-1") for n, e, _arch in removed
     )
 
 
@@ -124,11 +124,11 @@ def test_what_dnf_is_told():
 
 
 def test_simulation_ends_well_when_dnf_was_told_to_do_nothing():
-    there, _ = program((1, INSTALL, ""))
+    there, _calls = program((1, INSTALL, ""))
     assert len(there.simulate(["nvidia-driver-cuda"])) == 3
-    there, _ = program((0, "Nothing to do.\n", ""))
+    there, _calls = program((0, "Nothing to do.\n", ""))
     assert there.simulate(["nvidia-driver-cuda"]) == []
-    there, _ = program((1, "", "Error: Unable to find a match: x-1\n"))
+    there, _calls = program((1, "", "Error: Unable to find a match: x-1\n"))
     with pytest.raises(apt.Failed):
         there.simulate(["x=1"])
 
@@ -141,7 +141,7 @@ def test_simulation_ends_well_when_dnf_was_told_to_do_nothing():
     ],
 )
 def test_script_that_fails_fails_the_installation_although_dnf_does_not(said):
-    there, _ = program((0, "", said))
+    there, _calls = program((0, "", said))
     with pytest.raises(apt.Failed) as told:
         there.install("driver", ["nvidia-driver-cuda"])
     assert dnf.reasons(told.value.output)[0] == said.splitlines()[0]
@@ -159,7 +159,7 @@ def test_another_dnf_is_waited_for_and_not_for_ever(monkeypatch):
 
 def test_offered_versions_and_headers():
     listed = "kernel-devel 0:5.14.0-503.11.1.el9_5\n\nnvidia-driver-cuda 3:580.126.09-1.el9\n\nnvidia-driver-cuda 3:580.95.05-1.el9\n\n"
-    there, _ = program((0, listed, ""))
+    there, _calls = program((0, listed, ""))
     assert there.versions(["*"]) == {
         "kernel-devel": ["5.14.0-503.11.1.el9_5"],
         "nvidia-driver-cuda": ["3:580.126.09-1.el9", "3:580.95.05-1.el9"],

@@ -123,7 +123,7 @@ def test_headers_and_the_end_of_the_other_flavor_come_before_the_driver(locks, m
     there = {"nvidia-driver-cuda": {"version": "3:595.58.03-1.el9", "status": "installed", "held": False, "broken": False}}
     monkeypatch.setattr(one, "packages", lambda: there)
     one._install(change)
-    assert [what for what, _ in program.done] == ["headers", "remove the other flavor", "driver"]
+    assert [what for what, _names in program.done] == ["headers", "remove the other flavor", "driver"]
     assert program.done[2][1] == [f"{name}={PICKED[name]}" for name in sorted(PICKED)] and change.locked == [({}, {})]
 
 

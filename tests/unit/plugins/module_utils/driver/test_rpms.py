@@ -96,8 +96,8 @@ def test_what_an_undo_has_to_do():
     before = rpms.parse(INSTALLED)
     after = rpms.parse(INSTALLED.replace("580.95.05", "595.58.03") + "dkms 0:3.2-1 noarch\ngpg-pubkey 0:d42d0685-1 (none)\n")
     found = dnf_transaction.difference(before, after)
-    assert [name for name, _ in found["back"]] == ["kmod-nvidia-open-dkms", "libnvidia-ml", "nvidia-driver-cuda"]
-    assert {version for _, version in found["back"]} == {"3:580.95.05-1.el9"}
+    assert [name for name, _version in found["back"]] == ["kmod-nvidia-open-dkms", "libnvidia-ml", "nvidia-driver-cuda"]
+    assert {version for _name, version in found["back"]} == {"3:580.95.05-1.el9"}
     assert found["added"] == ["dkms-0:3.2-1.noarch", "gpg-pubkey-d42d0685-1"] and found["beside"] == []
     assert dnf_transaction.difference(before, before) == {"added": [], "beside": [], "back": []}
 

@@ -12,11 +12,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import installed
 
 WISH = {"version": "1.47.0", "kernel_module": True, "profile": "full", "mpi": "openmpi4", "limits": True, "test": True}
 MODULE = {"registered": ["3.0.0"], "installed": "3.0.0", "loaded": None, "headers": True}
-PACKAGES = ["efa", "efa-config", "efa-profile", "libfabric-aws-bin", "openmpi40-aws", "rdma-core"]
+PACKAGES = ("efa", "efa-config", "efa-profile", "libfabric-aws-bin", "openmpi40-aws", "rdma-core")
 
 
 def seen(version="1.47.0", packages=PACKAGES, **other):
-    there = {"version": version, "packages": packages, "parts": installed.parts(packages), "not_whole": [], "kernel": "6.1.0-1-amd64"}
+    there = {"version": version, "packages": list(packages), "parts": installed.parts(packages), "not_whole": [], "kernel": "6.1.0-1-amd64"}
     return {**there, "module": MODULE, "devices": 4, "unbound": [], "container": False, **other}
 
 
