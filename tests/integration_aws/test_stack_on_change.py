@@ -171,7 +171,7 @@ def test_without_capacity_for_one_type_it_becomes_the_next_and_without_any_what_
         go(1, on_change="in_place")
     assert now(lab) == {made: ("running", "t3.2xlarge")}
     lab.aws.fault(service="ec2", action="StartInstances", code=NO_CAPACITY, message="none", times=0)
-    with pytest.raises(StackError, match="it is stopped as t3.2xlarge, which has no capacity either"):
+    with pytest.raises(StackError, match=f"it is stopped as t3.2xlarge, which does not start either .{NO_CAPACITY}"):
         go(1, on_change="in_place")
     lab.aws.control("DELETE", "faults")
     assert go(1, on_change="in_place")["changed"] and now(lab) == {made: ("running", "t3.large")}, "the next run starts it"
