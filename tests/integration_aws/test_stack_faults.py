@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import propagation
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
@@ -101,7 +102,8 @@ def test_a_new_profile_takes_its_time(lab):
     assert lab.calls()["ec2:RunInstances"] > 1
 
 
-def test_a_profile_error_without_a_new_profile_stops_at_once(lab):
+def test_a_profile_error_without_a_new_profile_stops_at_once(lab, monkeypatch):
+    monkeypatch.setattr(propagation, "FRESH", 0)  # as if the profile were minutes old
     lab.run(**{**SMALL, "pools": None})
     lab.aws.fault(service="ec2", action="RunInstances", times=0, code="InvalidParameterValue", message="Invalid IAM Instance Profile name")
     lab.calls()
