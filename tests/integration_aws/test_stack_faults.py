@@ -103,7 +103,7 @@ def test_a_new_profile_takes_its_time(lab):
 
 
 def test_a_profile_error_without_a_new_profile_stops_at_once(lab, monkeypatch):
-    monkeypatch.setattr(propagation, "FRESH", 0)  # as if the profile were minutes old
+    monkeypatch.setattr(propagation, "FRESH", -60)  # as if the profile were minutes old
     lab.run(**{**SMALL, "pools": None})
     lab.aws.fault(service="ec2", action="RunInstances", times=0, code="InvalidParameterValue", message="Invalid IAM Instance Profile name")
     lab.calls()
