@@ -57,7 +57,7 @@ PHASES = [
     Phase("awx", "hosts", "tests/awx", "the playbooks through ansible-runner, as AWX runs them"),
     Phase(
         "molecule", "hosts", "tests/scenarios", "every molecule scenario",
-        options=("-n", "2", "--dist", "worksteal"), limit_seconds=75 * 60,
+        options=("-n", "2", "--dist", "worksteal"), limit_seconds=80 * 60,
     ),
 ]  # fmt: skip
 
