@@ -75,7 +75,7 @@ def plan_table(result: Any, done: bool = False) -> list[str]:
         _headline(result, any(change["action"] != "keep" for change in shown), done),
         *lines,
         *_bound(result["plan"]),
-        *_cost(result["plan"], prices, done),
+        *_cost(result, prices, done),
         *([] if done else _preflight(result)),
         f"plan_id {result['plan_id']}",
     ]
@@ -112,12 +112,21 @@ def _offer(one: Mapping) -> tuple:
     return one.get("instance_type"), one.get("zone"), one.get("market")
 
 
-def _cost(plan: list, prices: Mapping, done: bool) -> list[str]:
+def _first(change: Mapping, offers: Mapping) -> Mapping:
+    """The offer that an instance is launched from first. A successor's line has only what differs: its pool's name is in its own."""
+    after = change.get("after") or {}
+    if change["action"] == "create":
+        return after
+    return next(iter(offers.get(str(change["name"]).rpartition("-")[0]) or ()), after)
+
+
+def _cost(result: Mapping, prices: Mapping, done: bool) -> list[str]:
     """What the instances that are launched cost by the hour, at the first of their offers."""
-    made = [change["after"] for change in plan if change["kind"] == "instance" and change["action"] in ("create", "replace")]
-    if done or not made:
+    launched = [change for change in result["plan"] if change["kind"] == "instance" and change["action"] in ("create", "replace")]
+    if done or not launched:
         return []
-    bought = [_offer(after) for after in made if (after or {}).get("market") not in _PREPAID]
+    made = [_first(change, result.get("offers") or {}) for change in launched]
+    bought = [_offer(one) for one in made if one.get("market") not in _PREPAID]
     known = [prices[offer] for offer in bought if offer in prices]
     lack = f", and {len(bought) - len(known)} without a known price" if len(known) < len(bought) else ""
     paid = f", and {len(made) - len(bought)} into what is paid for already" if len(bought) < len(made) else ""

@@ -95,14 +95,6 @@ class Transaction(transaction.Kept):
             return 0
         return len(names)
 
-    def _restore(self, back, done, left):
-        names = ["%s=%s" % pair for pair in back]
-        try:
-            self.program.install("restore", names)
-            done.append("%d packages set back to their version" % len(back))
-        except apt.Failed as error:
-            left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(self.reasons(error.output))))
-
     def _sweep(self):
         """Remove what no package owns and was not there before."""
         for path in set(glob.glob(CACHES)) - self.caches:

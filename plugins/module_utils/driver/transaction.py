@@ -69,6 +69,15 @@ class Kept:
         except apt.Failed as error:
             left.append("%s failed: %s" % (" ".join(command[:2]), "; ".join(self.reasons(error.output))))
 
+    def _restore(self, back, done, left):
+        """Set packages back. back: (name, version) each."""
+        names = ["%s=%s" % pair for pair in back]
+        try:
+            self.program.install("restore", names)
+            done.append("%d packages set back to their version" % len(back))
+        except apt.Failed as error:
+            left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(self.reasons(error.output))))
+
     def _sweep_growing(self):
         """Remove what no package owns and was not there before, and folders that are empty now."""
         for top, was in self.growing.items():
@@ -120,7 +129,7 @@ class Transaction(Kept):
             done.append("%d packages removed" % len(moved["revived"]))
         back = dict(moved["changed"], **moved["gone"])
         if back:
-            self._restore(back, done, left)
+            self._restore(back.items(), done, left)
         for path in sorted(self.late):
             put(path, *self.files[path])
         self._attempt(left, "configure", ["dpkg", "--configure", "-a", "--force-confold"])
@@ -138,14 +147,6 @@ class Transaction(Kept):
         left += ["%s is not %s any more" % (name, old) for name, old in dict(rest["changed"], **rest["gone"]).items()]
         left += ["dpkg has not finished with %s" % name for name in dpkg.broken(state.packages())]
         return done, left
-
-    def _restore(self, back, done, left):
-        names = ["%s=%s" % (name, version) for name, version in back.items()]
-        try:
-            self.program.install("restore", names)
-            done.append("%d packages set back to their version" % len(back))
-        except apt.Failed as error:
-            left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(apt.reasons(error.output))))
 
     def _sweep(self):
         """Remove what no package owns and was not there before: builds, keys, lists, downloads, folders that are empty now."""

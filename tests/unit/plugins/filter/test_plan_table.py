@@ -98,6 +98,14 @@ def test_what_is_launched_has_its_price_and_its_end():
     assert not [line for line in plan_table(plan, done=True) if line.startswith("launches")]
 
 
+def test_a_successor_costs_what_its_pool_offers_first():
+    """Its line has only what differs."""
+    offer = {"instance_type": "p5.48xlarge", "zone": "us-east-1a", "market": "on_demand", "usd_per_hour": 55.04}
+    successor = change("replace", "instance", "big-pool-0", "image differs", after={"image": "ami-2"})
+    plan = {**result(successor), "offers": {"big-pool": [offer]}}
+    assert "launches 1: 55.04 USD an hour at the first offers" in plan_table(plan)
+
+
 def test_what_goes_says_why_and_what_is_bounded_says_how_it_would():
     gone = change("delete", "instance", "train-1", "worth least (spot)", id="i-1")
     bounded = [change("blocked", "instance", f"train-{slot}", "max_delete is 0 and 2 would be deleted or replaced (x)") for slot in (2, 3)]
