@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from .actions import Call
 
 
 class _Current(threading.local):
     call: Call | None = None
+    began: float | None = None  # time.monotonic() of its begin
     terminate: str = ""  # from a fault: the StateReason that this launch's instances die with
     capacity: int = -1  # from a fault: how many instances this launch can get; -1: as many as it wants
 
@@ -22,3 +24,8 @@ class _Current(threading.local):
 
 
 CURRENT = _Current()
+
+
+def clock() -> float:
+    """time.monotonic(), but while a request is served its begin: all that it answers is of one moment."""
+    return time.monotonic() if CURRENT.began is None else CURRENT.began

@@ -84,7 +84,7 @@ class Gate:
 
     def _pass(self, call: Call, environ: dict[str, Any], start: Start, fault: Fault | None = None) -> Iterable[bytes]:
         CURRENT.call, CURRENT.terminate, CURRENT.capacity = call, fault.terminate if fault else "", fault.capacity if fault else -1
-        CURRENT.hollow = bool(fault and fault.hollow)
+        CURRENT.began, CURRENT.hollow = time.monotonic(), bool(fault and fault.hollow)
         broken: list[str] = []
 
         def forwarded(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
@@ -102,7 +102,7 @@ class Gate:
                 self._visibility.note(call, answer[0])
             return answer
         finally:
-            CURRENT.call, CURRENT.terminate, CURRENT.capacity, CURRENT.hollow = None, "", -1, False
+            CURRENT.call, CURRENT.began, CURRENT.terminate, CURRENT.capacity, CURRENT.hollow = None, None, "", -1, False
 
     def _faulty(self, fault: Fault, call: Call, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         fails = bool(fault.code or fault.drop)

@@ -8,6 +8,7 @@ and the slot goes on to the next offer.
 
 from __future__ import annotations
 
+import collections
 import itertools
 from typing import Any, Optional
 
@@ -27,6 +28,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import C
 #: Refused for a day after the launch's instances ended, of which they are listed for an hour: so many of these may have to be passed.
 _SPENT = "IdempotentInstanceTerminated"
 _REPLAYS = 30
+_UNEXPLAINED = 5  # so often an instance that is gone is asked why
 _USED_UP = ("ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity")
 
 
@@ -237,12 +239,15 @@ class Launching:
         """
         waiting = {id for id, (change, _offer, _batch) in self.launched.items() if change.id == id}
         ended: list[dict[str, Any]] = []
+        asked: collections.Counter[str] = collections.Counter()  # how often those that have ended did not say why
 
         def done() -> bool:
             for raw in read_instances(self.act.reader, sorted(waiting)):
                 self.kept[raw["InstanceId"]] = volumes.kept(raw.get("BlockDeviceMappings", [])) or self.kept.get(raw["InstanceId"], [])
-                if raw["State"]["Name"] == "shutting-down" and not raw.get("StateReason", {}).get("Code"):
-                    continue  # why it ends is told a moment later
+                if raw["State"]["Name"] in ENDED and not raw.get("StateReason", {}).get("Code"):
+                    asked[raw["InstanceId"]] += 1
+                    if raw["State"]["Name"] == "shutting-down" or asked[raw["InstanceId"]] < _UNEXPLAINED:
+                        continue  # why it ends is told a moment later
                 if raw["State"]["Name"] in ENDED:
                     ended.append(raw)
                 elif raw["State"]["Name"] != "running":

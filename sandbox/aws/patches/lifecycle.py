@@ -13,10 +13,9 @@ Also counts boots (``boot_generation``), which the hosts follow.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from ..context import CURRENT
+from ..context import CURRENT, clock
 from ..timing import TIMING
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -25,28 +24,26 @@ ON_THE_WAY = {"running": ("pending", "pending"), "stopped": ("stopping", "stoppi
 
 
 class TimedState:
-    """Stands in for moto's InstanceState: has ``name`` and ``code``, and moves on by the clock."""
+    """Stands in for moto's InstanceState: has ``name`` and ``code``, and moves on by the clock of whoever asks.
+
+    A request sees one moment (``clock``), or it would answer with a state and the reason of the state before.
+    """
 
     def __init__(self) -> None:
-        self._now = "pending"
-        self._then = "pending"
-        self._due = 0.0
+        self._course = ("pending", "pending", 0.0)  # what it is, what it becomes, when; replaced whole, since other threads read it
 
     @property
     def name(self) -> str:
-        if self._now != self._then and time.monotonic() >= self._due:
-            self._now = self._then
-        return self._now
+        first, then, due = self._course
+        return then if clock() >= due else first
 
     @name.setter
     def name(self, wanted: str) -> None:
-        current = self.name
-        if wanted == current or (wanted == self._then and wanted != current):
+        if wanted in (self.name, self._course[1]):
             return
         first, delay = ON_THE_WAY[wanted]
         seconds = getattr(TIMING, delay)
-        self._now, self._then = (first, wanted) if seconds else (wanted, wanted)
-        self._due = time.monotonic() + seconds
+        self._course = (first if seconds else wanted, wanted, clock() + seconds)
 
     @property
     def code(self) -> int:
@@ -63,7 +60,7 @@ class TimedState:
 
     def die(self) -> None:
         """Pending now, terminated once the time of a launch is over."""
-        self._now, self._then, self._due = "pending", "terminated", time.monotonic() + TIMING.pending
+        self._course = ("pending", "terminated", clock() + TIMING.pending)
 
 
 def apply() -> None:
