@@ -8,7 +8,9 @@ import json
 
 import pytest
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import propagation
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.instance import Instance
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import engine
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.document import parse_scope
 from tests.integration_aws.conftest import WHOLE
@@ -98,6 +100,42 @@ def test_volumes_that_a_rollback_leaves_are_named(lab, fails):
     assert told["rollback"] == "complete" and lab.alive() == []
     (kept,) = lab.client("ec2").describe_volumes(Filters=[{"Name": "tag:mlinfra:stack", "Values": ["vision"]}])["Volumes"]
     assert f"instance train-0; volume {kept['VolumeId']} will stay: nothing here deletes it" in told["rolled_back"]
+
+
+def hide(monkeypatch, times):
+    """EC2 lists no instance the next ``times`` times that a run looks after its launch was refused."""
+    whole, left = Instance.observe, [times]
+
+    def observe(self, reader):
+        found = whole(self, reader)
+        if reader.intent.absent and left[0]:
+            left[0] -= 1
+            return []
+        return found
+
+    monkeypatch.setattr(Instance, "observe", observe)
+
+
+def test_what_is_not_listed_yet_is_waited_for(lab, fails, monkeypatch):
+    """The rollback went by what EC2 listed at once, and left what it had launched running."""
+    refuse(lab, match="InstanceType=t3.xlarge", times=0)
+    hide(monkeypatch, 2)
+    told = fails(pools=[pool(), pool(name="serve", instance_types=["t3.xlarge"])])
+    assert told["rollback"] == "complete" and lab.alive() == []
+
+
+def test_what_stays_unlisted_is_told_and_keeps_its_network(lab, fails, monkeypatch):
+    refuse(lab, match="InstanceType=t3.xlarge", times=0)
+    hide(monkeypatch, -1)
+    monkeypatch.setattr(propagation, "LISTED", 0.1)
+    wish = [pool(count=1), pool(name="serve", count=1, instance_types=["t3.xlarge"])]
+    told = fails(pools=wish)
+    (one,) = lab.alive()
+    assert told["rollback"] == "incomplete"
+    assert f"instance train-0 ({one}): AWS does not list it yet; run again" in told["rollback_left"]
+    assert [line for line in told["rollback_left"] if line.startswith("subnet ") and line.endswith("train-0 may need it")]
+    lab.aws.control("DELETE", "faults")
+    assert lab.run(**QUIET, pools=wish)["changed"] and one in lab.alive() and len(lab.alive()) == 2
 
 
 def ends_of(lab):

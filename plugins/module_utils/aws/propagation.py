@@ -28,6 +28,8 @@ class Row(NamedTuple):
 
 #: Seconds for which what another run made counts as made by this one.
 FRESH = 120
+#: Seconds within which what was made is in AWS's lists.
+LISTED = 60
 
 CHILDREN = ("instance", "nat_gateway", "endpoint", "subnet", "security_group", "internet_gateway", "route_table", "elastic_ip")
 

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import lease
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import lease, propagation
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.account import Caller, identify
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.act import Act
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, explain
@@ -157,8 +158,8 @@ class _Run:
         try:
             reader = Reader(self.clients, intent, self.caller.account_id, self.caller.partition)
             self.clients.prepare(observing.services(intent))
-            seen = observing.look_closer(reader, observing.observe(reader, kinds))
-            found = rollback.split(there, rollback.begun(run.begun), planning.plan(intent, seen))
+            seen, hidden = self._listed(reader, run, kinds, there)
+            found = rollback.split(there, rollback.begun(run.begun), planning.plan(intent, seen), hidden)
             act = Act(reader, seen)
             act.check = lock.check
             carry_out(act, found.going, finished.append)
@@ -171,6 +172,20 @@ class _Run:
             failed = f"failed: {explain(error, self.clients.call_of(error)).message}"
             return {"rollback": failed, "rolled_back": [rollback.taken_back(change) for change in finished]}
         return found.told()
+
+    def _listed(
+        self, reader: Reader, run: Act, kinds: set[str], there: rollback.Before
+    ) -> tuple[Observed, list[tuple[Change, str]]]:
+        """What there is, once all that the run made is listed; and what still is not after a while."""
+        found: list[Observed] = []
+
+        def all_listed() -> bool:
+            found[:] = [observing.observe(reader, kinds)]
+            return not rollback.unlisted(there, run.begun, run.ids, found[0])
+
+        with contextlib.suppress(StackError):  # that is told of each of them
+            run.wait("listing what was made", all_listed, min(propagation.LISTED, self.control.wait_timeout))
+        return observing.look_closer(reader, found[0]), rollback.unlisted(there, run.begun, run.ids, found[0])
 
     def _proof(self, seen: Observed) -> dict[str, Any]:
         return {"remaining": [one for one in resources(seen) if one["owned"]]} if self.intent.absent else {}

@@ -7,14 +7,16 @@ A run that replaces an instance ends the old one first, so to take its successor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import EXPIRES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import kinds_before
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.duration import epoch
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.kinds import BY_NAME
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Observed
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Observed, Ref
+
+_FOR_INSTANCES = {*kinds_before(BY_NAME["instance"]), "lease", "placement_group"}
 
 
 class Before(NamedTuple):
@@ -59,20 +61,26 @@ def begun(changes: Iterable[Change]) -> Begun:
 
 
 class Split(NamedTuple):
-    """``going`` is to be deleted; ``kept`` stands where something stood before; ``left`` was added and stays all the same, with why."""
+    """``going`` is to be deleted; ``kept`` stands where something stood before; ``left`` was added and stays all the same, with why.
+
+    ``hidden``, with their ids, was made and is not listed, so nothing can be said of it.
+    """
 
     going: list[Change]
     kept: list[Change]
     left: list[tuple[Change, str]]
+    hidden: list[tuple[Change, str]] = []
 
     def told(self) -> dict[str, Any]:
         """For the result of a run whose rollback has come to its end."""
-        said: dict[str, Any] = {"rollback": "incomplete" if self.left else "complete"}
+        said: dict[str, Any] = {"rollback": "incomplete" if self.left or self.hidden else "complete"}
         said["rolled_back"] = [taken_back(change) for change in self.going]
         if self.kept:
             said["rollback_kept"] = [f"{change.kind} {change.name} ({change.id}): it replaces what was there" for change in self.kept]
-        if self.left:
-            said["rollback_left"] = [f"{change.kind} {change.name} ({change.id}): {why}" for change, why in self.left]
+        left = [f"{change.kind} {change.name} ({change.id}): {why}" for change, why in self.left]
+        left += [f"{change.kind} {change.name} ({id}): AWS does not list it yet; run again" for change, id in self.hidden]
+        if left:
+            said["rollback_left"] = left
         return said
 
 
@@ -90,8 +98,21 @@ def before(seen: Observed) -> Before:
     )
 
 
-def split(there: Before, run: Begun, changes: Iterable[Change]) -> Split:
-    """:param changes: the plan of the whole stack's removal, after the failure."""
+def unlisted(there: Before, changes: Iterable[Change], ids: Mapping[Ref, str], seen: Observed) -> list[tuple[Change, str]]:
+    """What the run knows to have made and AWS does not list (yet), with the ids: a removal would not see it.
+
+    :param changes: those that the run began to carry out.
+    :param ids: what there is by name, as far as the run knows.
+    """
+    made = [(change, ids.get(Ref(change.kind, change.name))) for change in changes if change.action in ("create", "replace")]
+    listed = there.ids | {(kind, found.id) for kind, all_found in seen.found.items() for found in all_found}
+    return [(change, id) for change, id in made if id is not None and (change.kind, id) not in listed]
+
+
+def split(there: Before, run: Begun, changes: Iterable[Change], hidden: Iterable[tuple[Change, str]] = ()) -> Split:
+    """:param changes: the plan of the whole stack's removal, after the failure.
+    :param hidden: see ``unlisted``; what instances need stays for one of them.
+    """
     fresh = [change for change in changes if change.action in ("delete", "blocked") and (change.kind, change.id) not in there.ids]
     launched = frozenset(change.id for change in fresh if change.kind == "instance" and change.found.facts["pool"] in run.pools)
     fresh = [change for change in fresh if run.made(change, launched)]
@@ -99,13 +120,14 @@ def split(there: Before, run: Begun, changes: Iterable[Change]) -> Split:
     added = [change for change in fresh if (change.kind, change.name) not in there.names]
     blocked = [(change, change.reason) for change in added if change.action == "blocked"]
     instances = [change for change in [*kept, *(change for change, _why in blocked)] if change.kind == "instance"]
+    unseen = [change.name for change, _id in hidden if change.kind == "instance"]
     going, used = [], []
     for change in added:
-        if change.action == "delete" and _used(change, instances):
-            used.append((change, f"{', '.join(one.name for one in instances)} may need it"))
+        if change.action == "delete" and (_used(change, instances) or (unseen and change.kind in _FOR_INSTANCES)):
+            used.append((change, f"{', '.join([one.name for one in instances] + unseen)} may need it"))
         elif change.action == "delete":
             going.append(change)
-    return Split(going, kept, [*blocked, *used])
+    return Split(going, kept, [*blocked, *used], list(hidden))
 
 
 def leases(handed: Iterable[Change], going: Iterable[Change]) -> list[tuple[Change, list[int]]]:
@@ -138,4 +160,4 @@ def _used(change: Change, instances: list[Change]) -> bool:
         return change.name in [one.found.facts["pool"] for one in instances]
     if change.kind == "placement_group":
         return change.name in [one.found.facts.get("placement_group") for one in instances]
-    return bool(instances) and change.kind in kinds_before(BY_NAME["instance"])
+    return bool(instances) and change.kind in _FOR_INSTANCES
