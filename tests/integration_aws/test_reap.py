@@ -67,12 +67,13 @@ def test_the_playbook_ends_what_is_over_and_nothing_else(lab, leased, play):
     put(lab, first, expires=LONG_AGO)
     code, output, told = play("--check")
     assert code == 0 and [one["instance_id"] for one in told["reaped"]] == [first] and told["changed"]
-    assert "would be terminated" in output and len(lab.alive()) == 2
+    assert f"{first}  vision-dev-train  running  {LONG_AGO}  would be terminated" in output and len(lab.alive()) == 2
     code, output, told = play()
     assert code == 0 and [one["instance_id"] for one in told["reaped"]] == [first] and lab.alive() == [second]
     assert [(one["instance_id"], one["reason"]) for one in told["left"]] == [(second, "its lease is not over")]
     code, output, told = play()
     assert code == 0 and not told["changed"] and lab.alive() == [second]
+    assert "nothing here has an end" in play(mlinfra_reap_name="nobody")[1]
 
 
 def test_the_wrong_account_ends_before_anything_else(lab, leased, play):

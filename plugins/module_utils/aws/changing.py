@@ -145,16 +145,17 @@ def _unfit(found: Found, pool: Pool, status: str, targets: tuple[str, ...], seen
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-resize.html
     """
     market, facts = found.facts.get("market", "on_demand"), seen.type_facts.get(found.state[TYPE])
+    other = "take it out of adopt to have a new one in its stead" if found.id in pool.adopt else "use on_change: replace"
     if market == "spot":
-        return "EC2 does not stop an instance of a one-time spot request. Use on_change: replace"
+        return f"EC2 does not stop an instance of a one-time spot request. Instead, {other}"
     if market in ("reservation", "capacity_block"):
-        return f"it runs in a {market.replace('_', ' ')}, which is for its type. Use on_change: replace"
+        return f"it runs in a {market.replace('_', ' ')}, which is for its type. Instead, {other}"
     if found.facts.get("root", "ebs") != "ebs":
-        return "its root volume is in instance store, so that it cannot be stopped. Use on_change: replace"
+        return f"its root volume is in instance store, so that it cannot be stopped. Instead, {other}"
     if status not in ("stopping", "stopped") and pool.data_loss != "accepted" and (facts is None or facts.instance_store):
         size = f"{facts.instance_store_gib} GiB of" if facts is not None else "perhaps"
-        return f"it has {size} instance store, and what is there is lost with a stop. Set data_loss: accepted, or use on_change: replace"
+        return f"it has {size} instance store, and what is there is lost with a stop. Set data_loss: accepted, or {other}"
     if not targets:
         where = f"{found.state['zone']}, On-Demand, for {found.facts.get('architecture', 'x86_64')}"
-        return f"none of these is on offer in {where} within the pool's bounds. Allow another type, or use on_change: replace"
+        return f"none of these is on offer in {where} within the pool's bounds. Allow another type, or {other}"
     return ""

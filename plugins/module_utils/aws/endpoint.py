@@ -48,7 +48,8 @@ class Endpoint(Ec2Kind):
                 state["subnets"] = sorted(raw.get("SubnetIds", []))
                 state["groups"] = sorted(one["GroupId"] for one in raw.get("Groups", []))
             name = tags.get("mlinfra:name", raw["VpcEndpointId"])
-            found.append(Found(self.name, name, raw["VpcEndpointId"], state, tags, claims(tags, reader.scope, self.name)))
+            facts = {"interfaces": raw.get("NetworkInterfaceIds", [])}
+            found.append(Found(self.name, name, raw["VpcEndpointId"], state, tags, claims(tags, reader.scope, self.name), facts=facts))
         return found
 
     def wish(self, intent: Intent, seen: Observed) -> list[Wish]:

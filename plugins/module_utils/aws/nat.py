@@ -66,11 +66,14 @@ class NatGateway(Ec2Kind):
         for raw in reader.pages("ec2", "describe_nat_gateways", "NatGateways", Filters=reader.filters()):
             ended = raw["State"] not in _ALIVE
             tags = to_dict(raw.get("Tags"))
-            address = next((one["AllocationId"] for one in raw.get("NatGatewayAddresses", []) if one.get("AllocationId")), None)
+            addresses = raw.get("NatGatewayAddresses", [])
+            address = next((one["AllocationId"] for one in addresses if one.get("AllocationId")), None)
             state = {"subnet": raw["SubnetId"], "address": address}
             name = tags.get("mlinfra:name", raw["NatGatewayId"])
             owned = claims(tags, reader.scope, self.name) and not ended
-            facts = {"ended": True} if ended else {}  # counts as gone; its id keeps the next token from being the same
+            facts: dict[str, Any] = {"interfaces": [one["NetworkInterfaceId"] for one in addresses if one.get("NetworkInterfaceId")]}
+            if ended:
+                facts["ended"] = True  # counts as gone; its id keeps the next token from being the same
             found.append(Found(self.name, name, raw["NatGatewayId"], state, tags, owned, facts=facts))
         return found
 

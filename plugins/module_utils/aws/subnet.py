@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import occupants
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Ec2Kind, Reader, label
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.tags import claims, owner_tags, specification, to_dict
@@ -85,7 +86,16 @@ class Subnet(Ec2Kind):
     def update(self, act: Any, change: Change) -> None:
         self.retag(act, change)
 
+    def leaves(self, found: Found) -> str:
+        users = occupants.told(found)
+        return f"{users} in it is not of this stack: it cannot be deleted before that is gone" if users else ""
+
     def delete(self, act: Any, change: Change) -> None:
+        """:raises StackError: it has something of others in it; nothing is waited for then."""
+        users = occupants.told(change.found)
+        if users and occupants.still(act.reader, change.found):
+            hint = "Remove that and run again: all that has to go before the network is gone"
+            raise StackError(f"subnet {change.name} ({change.id}) is used by {users}, which is not of this stack", hint)
         act.call("ec2", "delete_subnet", SubnetId=change.id)
 
 

@@ -46,10 +46,11 @@ def _pool(section: Mapping[str, Any], path: str, scope: Scope, problems: Problem
         problems.add(
             path, section["name"], "one of gpu and instance_types is needed", "Write gpu: {models: [a10g]} or instance_types: [t3.large]"
         )
-    for here, kind in checks.each(types, f"{path}.instance_types"):
-        if not _TYPE.fullmatch(kind):
-            problems.add(here, kind, "an EC2 instance type belongs here", closest(kind, GPU_TYPES, "Write it like g5.xlarge"))
-    checks.unique(checks.each(types, f"{path}.instance_types"), problems)
+    for option in ("instance_types", "exclude_types"):
+        for here, kind in checks.each(section[option], f"{path}.{option}"):
+            if not _TYPE.fullmatch(kind):
+                problems.add(here, kind, "an EC2 instance type belongs here", closest(kind, GPU_TYPES, "Write it like g5.xlarge"))
+        checks.unique(checks.each(section[option], f"{path}.{option}"), problems)
     gpu, offering = _gpu(section["gpu"], f"{path}.gpu", problems)
     for option in ("zones", "exclude_zones"):
         zone_names(section[option], f"{path}.{option}", scope.region, problems)

@@ -14,9 +14,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.act import Act
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError, explain
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Reader
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.terms import unenforced
+from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import exclusions, preflight, rollback
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import observe as observing
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import plan as planning
-from ansible_collections.mlinfra.hosts.plugins.module_utils.stack import preflight, rollback
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.apply import carry_out
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.lock import Lock, owner_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.model import Change, Intent, Observed
@@ -75,7 +75,7 @@ class _Run:
     def result(self) -> dict[str, Any]:
         seen = observing.look_closer(self.reader, observing.observe(self.reader))
         changes = planning.plan(self.intent, seen)
-        self.warnings = unenforced(changes, seen.now)
+        self.warnings = [*unenforced(changes, seen.now), *exclusions.idle(self.intent, seen)]
         self._approved(seen, changes)
         self._possible(seen, changes)
         if self.control.check_mode:
@@ -173,9 +173,7 @@ class _Run:
             return {"rollback": failed, "rolled_back": [rollback.taken_back(change) for change in finished]}
         return found.told()
 
-    def _listed(
-        self, reader: Reader, run: Act, kinds: set[str], there: rollback.Before
-    ) -> tuple[Observed, list[tuple[Change, str]]]:
+    def _listed(self, reader: Reader, run: Act, kinds: set[str], there: rollback.Before) -> tuple[Observed, list[tuple[Change, str]]]:
         """What there is, once all that the run made is listed; and what still is not after a while."""
         found: list[Observed] = []
 

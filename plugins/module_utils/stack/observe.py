@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Callable, Optional
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import changing, lease, power, terms, value
+from ansible_collections.mlinfra.hosts.plugins.module_utils.aws import changing, lease, occupants, power, terms, value
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.errors import StackError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.image import find_images, find_zones
 from ansible_collections.mlinfra.hosts.plugins.module_utils.aws.kind import Kind, Reader
@@ -90,7 +90,9 @@ def look_closer(reader: Reader, seen: Observed) -> Observed:
         _for_creations(reader, seen)
         _for_departures(reader, seen)
     doomed = [(kind, found) for kind in KINDS for found in _doomed(kind, intent, seen)]
-    reader.together(*[lambda kind=kind, found=found: kind.examine(reader, found) for kind, found in doomed])
+    calls: list[Callable[[], Any]] = [lambda kind=kind, found=found: kind.examine(reader, found) for kind, found in doomed]
+    subnets = [found for kind, found in doomed if kind.name == "subnet"]
+    reader.together(*calls, *([lambda: occupants.look(reader, seen, subnets)] if subnets else []))
     return seen
 
 

@@ -208,6 +208,7 @@ POOLS = [
     ({"pools[0].disk": {"type": "gp2", "iops": 3000}}, "pools[0].disk.iops", "3000", "only gp3 takes it"),
     ({"pools[0].zones": ["us-west-2a"]}, "pools[0].zones[0]", "us-west-2a", "a zone of us-east-1"),
     ({"pools[0].exclude_zones": ["us-west-2a"]}, "pools[0].exclude_zones[0]", "us-west-2a", "a zone of us-east-1"),
+    ({"pools[0].exclude_types": ["g5"]}, "pools[0].exclude_types[0]", "g5", "an EC2 instance type belongs here"),
     ({"pools[1].market": ["spot", "spot"]}, "pools[1].market[1]", "spot", "pools[1].market[0] has it already"),
     ({"pools[1].max_hourly_usd": 0}, "pools[1].max_hourly_usd", "0", "more than 0 belongs here"),
     ({"pools[1].min": 2}, "pools[1].min", "2", "count is 1"),
