@@ -9,7 +9,7 @@ SKIP ?=
 SMOKE = $(foreach name,ACCOUNT MAX_USD CIDR REGION MARKET YES IN_CI,$(if $($(name)),"$(name)=$($(name))"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo demo-down sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure faults \
+.PHONY: help setup check test demo demo-down fuzz sandbox-up sandbox-down sandbox-status sandbox-logs bench-provision bench-configure faults \
         bench-gpu-facts lint docs-lint sanity build lock clean smoke-aws smoke-sandbox
 
 help: ## List the targets
@@ -29,6 +29,10 @@ check: ## Lint and unit tests: the edit loop, no root needed
 
 test: ## Everything that is tested (as root: real hosts are started)
 	@$(RUN) python -m scripts.test $(if $(ONLY),--only $(ONLY)) $(if $(SKIP),--skip $(SKIP))
+
+fuzz: ## Property tests with new examples each time (make test takes the same ones); ROUNDS=3
+	@for round in $$(seq $(or $(ROUNDS),1)); do \
+	  MLINFRA_PROPERTIES=fuzz $(RUN) python -m pytest -q -m hypothesis tests/unit || exit 1; done
 
 lint: ## ruff, ansible-lint, changelog fragments
 	@$(RUN) python -m scripts.test --only lint

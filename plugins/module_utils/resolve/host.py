@@ -24,14 +24,17 @@ def label(model, architecture):
     """How messages call a GPU: 'B200 (Blackwell)'."""
     if model and architecture:
         return "%s (%s)" % (model.upper(), architecture.title())
-    return model.upper() if model else "a GPU of architecture %s" % architecture.title()
+    return model.upper() if model else "a GPU of architecture %s" % (architecture or UNKNOWN).title()
 
 
 def gpus_of(gpu):
-    """[{model, architecture, label}], each kind once, sorted. An architecture that comes with a model is not told twice."""
-    models = sorted({str(one).lower() for one in gpu.get("models") or []})
+    """[{model, architecture, label}], each kind once, sorted. An architecture that comes with a model is not told twice.
+
+    What is empty is not told.
+    """
+    models = sorted({str(one).lower() for one in gpu.get("models") or []} - {""})
     found = [{"model": one, "architecture": MODEL_ARCHITECTURES.get(one), "label": None} for one in models]
-    told = {str(one).lower() for one in gpu.get("architectures") or []}
+    told = {str(one).lower() for one in gpu.get("architectures") or []} - {""}
     for capability in gpu.get("compute_capabilities") or []:
         told.add(CAPABILITIES.get(str(capability), "compute capability %s" % capability))
     # With one kind of GPU, what the host says of it is better than no word.

@@ -242,6 +242,16 @@ def test_any_pins_get_an_answer(data):
     assert all(isinstance(one, str) for one in found["problems"])
 
 
+@pytest.mark.parametrize("models", [[0.0, ""], ["", ""], [None, ""]])
+def test_a_model_without_a_name_is_not_told(models):
+    """A label was made of it, of no architecture."""
+    for found in (
+        resolve({**GPU, "models": models}, *INPUT[1:]),
+        pins.apply(resolve(*INPUT)["pins"], {**GPU, "models": models}, *INPUT[1:2], OFFERED, TODAY),
+    ):
+        assert all(isinstance(one, str) for one in found["problems"])
+
+
 def test_the_input_of_these_is_good():
     assert resolve(*INPUT)["problems"] == []
     assert len(places(INPUT)) > 30
