@@ -81,6 +81,20 @@ def test_what_a_fleet_cannot_have_goes_to_the_next_market(lab, go, subnets):
     assert not go(pool(market=["spot", "on_demand"], spread=False, instance_types=["g5.xlarge"], min=1))["changed"]
 
 
+def test_a_pool_that_falls_back_asks_one_fleet_and_spreads_the_rest(lab, go, subnets):
+    """Its slots begin in different zones On-Demand, and each zone's had a fleet of its own."""
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", capacity=1, times=1)
+    lab.aws.fault(service="ec2", action="RunInstances", match="MarketType=spot", code=NO_CAPACITY, times=0)
+    wish = pool(market=["spot", "on_demand"], instance_types=["g5.xlarge"], count=4)
+    lab.calls()
+    go(wish)
+    calls = lab.calls()
+    assert calls["ec2:CreateFleet"] == 1
+    bought = [raw for raw in running(lab) if "InstanceLifecycle" not in raw]
+    assert len(bought) == 3 == len({raw["Placement"]["AvailabilityZone"] for raw in bought}) and len(running(lab)) == 4
+    assert not go(wish)["changed"]
+
+
 def test_a_gang_is_whole_in_one_zone_and_of_one_type(lab, go, subnets):
     lab.aws.fault(service="ec2", action="RunInstances", match=subnets["us-east-1a"], capacity=2, times=0)
     told = go(pool(spread=False))

@@ -9,6 +9,7 @@ the same launch, also by another run, and a slot whose instance has ended gets a
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any, Callable, Optional
@@ -24,12 +25,24 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Ac
 
 
 def batches(changes: Iterable[Change]) -> list[list[Change]]:
-    """The changes that one request can launch together: same pool and image, same offers in the same order; in order of their slots."""
+    """The changes that one request can launch together: same pool and image, same offers in the same order; in order of their slots.
+
+    Where spot comes first, one fleet is for all that have the same offers of it: what it could not have is split by the other offers then.
+    """
     groups: dict[Any, list[Change]] = {}
     for change in changes:
-        make = change.wish.make
-        groups.setdefault((make["pool"].name, make["offers"]), []).append(change)
+        pool, offers = change.wish.make["pool"], change.wish.make["offers"]
+        fleet = tuple(itertools.takewhile(lambda offer: offer.market == "spot", offers))
+        groups.setdefault((pool.name, fleet or offers), []).append(change)
     return [sorted(group, key=lambda change: change.wish.make["slot"]) for _key, group in sorted(groups.items(), key=lambda one: one[0][0])]
+
+
+def apart(changes: Iterable[Change]) -> list[list[Change]]:
+    """Those of one batch by all of their offers: slots of a pool that is spread begin in different zones."""
+    groups: dict[Any, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(change.wish.make["offers"], []).append(change)
+    return list(groups.values())
 
 
 def request(batch: list[Change], offer: Offer, least: int, ids: Callable[[Ref], Optional[str]]) -> dict[str, Any]:

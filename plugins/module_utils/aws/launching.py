@@ -33,7 +33,7 @@ _USED_UP = ("ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity
 
 
 class Batch:
-    """Slots of one pool that have the same offers. ``open`` are those without an instance."""
+    """Slots of one pool that have the same offers, or the same of spot and those first. ``open`` are those without an instance."""
 
     def __init__(self, changes: list[Change], ended: set[str]) -> None:
         self.open = changes
@@ -90,12 +90,24 @@ class Launching:
             for spot, group in itertools.groupby(batch.offers, key=lambda offer: offer.market == "spot"):
                 if spot:
                     self._launch_spot(batch, list(group))
+                    if len(launch.apart(batch.open)) > 1:
+                        self._split(batch)
+                        return
                     continue
                 for offer in group:
                     if self._worth(batch, offer):
                         self._launch(batch, offer)
         except Exception as error:
             batch.failure = error
+
+    def _split(self, batch: Batch) -> None:
+        """What no fleet could have goes on as batches of their own, each through its offers."""
+        parts = [Batch(changes, batch.ended) for changes in launch.apart(batch.open)]
+        batch.open = []
+        for part in parts:
+            part.asked = batch.asked
+            self.batches.append(part)
+            self._attempt(part)
 
     def _worth(self, batch: Batch, offer: Offer) -> bool:
         """Whether an offer is to be tried now."""
