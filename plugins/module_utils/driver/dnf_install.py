@@ -45,10 +45,14 @@ class Install(install.Install):
         if not self.decided["settled"]:
             # Those of the driver that goes; the new one's are written when it has proven good.
             change.lock(dnf_prepare.own_locks(self), {})
+            names, options = ["%s=%s" % pair for pair in sorted(self.picked.items())], ()
             if self.decided["remove"]:
+                # dnf fetches all before it changes anything, but here a change comes before it.
+                self.program.fetch("download", names)
                 # In one transaction the old flavor would go last, and take what was built of the new one with it: both are nvidia to DKMS.
                 self._purge("remove the other flavor", self.decided["remove"])
-            self.program.install("driver", ["%s=%s" % pair for pair in sorted(self.picked.items())])
+                options = dnf.FETCHED
+            self.program.install("driver", names, options)
         return self._without_old_driver()
 
     def _purge(self, what, names):

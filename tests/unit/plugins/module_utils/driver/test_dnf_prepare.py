@@ -25,8 +25,13 @@ class Program:
             raise apt.Failed("simulate", self.fails)
         return self.actions
 
-    def install(self, what, names):
+    def install(self, what, names, options=()):
+        self.done.append((what, names, *options))
+
+    def fetch(self, what, names):
         self.done.append((what, names))
+        if self.fails:
+            raise apt.Failed(what, self.fails)
 
     def remove(self, what, names):
         self.done.append((what, names))
@@ -117,14 +122,39 @@ class Change:
         self.locked.append((old, new))
 
 
-def test_headers_and_the_end_of_the_other_flavor_come_before_the_driver(locks, monkeypatch):
+EXACT = [f"{name}={PICKED[name]}" for name in sorted(PICKED)]
+THERE = {"nvidia-driver-cuda": {"version": "3:595.58.03-1.el9", "status": "installed", "held": False, "broken": False}}
+
+
+def test_the_other_flavor_goes_when_the_new_one_has_been_fetched_and_no_mirror_is_asked_any_more(locks, monkeypatch):
     program, change = Program(), Change()
     one = job(program, remove=["kmod-nvidia-latest-dkms"])
-    there = {"nvidia-driver-cuda": {"version": "3:595.58.03-1.el9", "status": "installed", "held": False, "broken": False}}
-    monkeypatch.setattr(one, "packages", lambda: there)
+    monkeypatch.setattr(one, "packages", lambda: THERE)
     one._install(change)
-    assert [what for what, _names in program.done] == ["headers", "remove the other flavor", "driver"]
-    assert program.done[2][1] == [f"{name}={PICKED[name]}" for name in sorted(PICKED)] and change.locked == [({}, {})]
+    assert program.done == [
+        ("headers", [HEADERS]),
+        ("download", EXACT),
+        ("remove the other flavor", ["kmod-nvidia-latest-dkms"]),
+        ("driver", EXACT, "--cacheonly"),
+    ]
+    assert change.locked == [({}, {})]
+
+
+def test_a_mirror_that_is_lost_before_all_is_fetched_costs_no_package(locks):
+    program = Program(fails="Error downloading packages:\n  Cannot download kmod-nvidia-open-dkms.rpm: All mirrors were tried\n")
+    one = job(program, remove=["kmod-nvidia-latest-dkms"], kernel_packages=[])
+    with pytest.raises(apt.Failed) as failed:
+        one._install(Change())
+    assert program.done == [("download", EXACT)]
+    assert one._why(failed.value)["next"].startswith("The package source is not what it was when this run chose from it, or has gone")
+
+
+def test_without_another_flavor_dnf_itself_fetches_before_it_changes(locks, monkeypatch):
+    program = Program()
+    one = job(program, kernel_packages=[])
+    monkeypatch.setattr(one, "packages", lambda: THERE)
+    one._install(Change())
+    assert program.done == [("driver", EXACT)]
 
 
 def test_the_new_locks_are_of_what_is_there(locks):
