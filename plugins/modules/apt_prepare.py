@@ -117,6 +117,13 @@ installed_mib:
   description: MiB by which the installed packages would grow.
   returned: success
   type: int
+about:
+  description:
+    - What is in the way. V(lock) is another process at work with apt, V(dpkg) a package that cannot be finished, V(room) too small a disk,
+      V(source) sources that do not answer or do not have what is wished in a form that can be installed here.
+  returned: failure
+  type: str
+  sample: lock
 """
 
 import os
@@ -145,7 +152,11 @@ ARGUMENTS = {
 
 
 class Refused(Exception):
-    """The installation would not work; the message says why and what to do."""
+    """The installation would not work; the message says why and what to do. about: what is in the way, as RETURN has it."""
+
+    def __init__(self, message, about="source"):
+        super().__init__(message)
+        self.about = about
 
 
 class Apt:
@@ -169,7 +180,7 @@ class Apt:
             if not holder["held"]:
                 return
             if time.monotonic() >= self.deadline:
-                raise Refused(words.locked(holder, self.module.params["lock_timeout"]))
+                raise Refused(words.locked(holder, self.module.params["lock_timeout"]), "lock")
             time.sleep(1)
 
     def change(self, command):
@@ -180,7 +191,7 @@ class Apt:
             if not code or not words.is_locked(output):
                 return code, output
             if time.monotonic() >= self.deadline:
-                raise Refused(words.locked(locks.apt_lock(), self.module.params["lock_timeout"]))
+                raise Refused(words.locked(locks.apt_lock(), self.module.params["lock_timeout"]), "lock")
             time.sleep(1)
 
     def configure(self):
@@ -192,14 +203,14 @@ class Apt:
         code, output = self.simulate("-f", "install")
         plan = simulation.parse(output)
         if plan["remove"]:
-            raise Refused(words.would_remove(plan["remove"], broken))
+            raise Refused(words.would_remove(plan["remove"], broken), "dpkg")
         if code:
-            raise Refused(words.cannot_finish(broken, said + output))
+            raise Refused(words.cannot_finish(broken, said + output), "dpkg")
         options = [part for option in KEEP_SETTINGS for part in ("-o", "Dpkg::Options::=%s" % option)]
         code, output = self.change(["apt-get", "-q", "-y", "--no-remove"] + options + ["-f", "install"])
         left = dpkg.broken(dpkg.read_status())
         if code or left:
-            raise Refused(words.cannot_finish(left or broken, said + output))
+            raise Refused(words.cannot_finish(left or broken, said + output), "dpkg")
         return list(plan["install"])
 
     def simulate(self, *arguments):
@@ -284,7 +295,7 @@ def prepare(apt, wish, check_mode):
         found, download, grown = apt.plan(wish["packages"], wish["install_recommends"])
         problems = room.problems(list(found["install"]), download, grown) if found["install"] else []
         if problems:
-            raise Refused("\n".join(problems))
+            raise Refused("\n".join(problems), "room")
     result.update(
         environment=apt.proxy,
         would_install=list(found["install"]) if can_be_told else [candidates.split(one)[0] for one in wish["packages"]],
@@ -305,7 +316,7 @@ def main():
     try:
         module.exit_json(**prepare(Apt(module), module.params, module.check_mode))
     except Refused as refused:
-        module.fail_json(msg=str(refused))
+        module.fail_json(msg=str(refused), about=refused.about)
     except OSError as error:
         where = error.filename or "A file of apt"
         module.fail_json(msg="%s: %s. Is there room, and is the task run with become: true?" % (where, error.strerror))
