@@ -47,7 +47,8 @@ MESSAGES = {
     r".* Nothing was changed\.$",
     "podman-trixie-0": r"^podman-trixie-0: the NVIDIA Container Toolkit 1\.19\.0-1 could not be installed: .*1\.19\.0.* 404 .* "
     r"It has 1\.18\.1-1 as before\. What had been there when this run looked has gone: mend the package source",
-    "mirror-0": r"^mirror-0: containerd, amazon-ecr-credential-helper could not be installed: .*Failed to fetch .*127\.0\.0\.1.* Nothing was changed\. "
+    "mirror-0": r"^mirror-0: containerd, amazon-ecr-credential-helper could not be installed: "
+    r".*Failed to fetch .*127\.0\.0\.1.* Nothing was changed\. "
     r"What had been there when this run looked has gone: mend the package source",
 }
 LOOK = """#!/bin/sh
