@@ -135,10 +135,16 @@ def test_lock_of_somebody_else_is_named(hosts):
 
 
 def test_upgrade_across_branches_and_back(hosts):
+    """What has to be of the driver's version goes along where it is: all that is of NVIDIA is of one version."""
+    hosts.run(f"dnf -q -y install nvidia-imex-{FIRST}", "rocky-0")
     assert all(changes(hosts.move(LATER, *HOSTS)).values())
     is_driver(hosts, LATER, previous=FIRST)
     assert all(changes(hosts.move(FIRST, *HOSTS)).values())
     is_driver(hosts, FIRST, previous=LATER)
+    assert hosts.run("rpm -qa --queryformat '%{NAME} %{VERSION}' nvidia-imex", *HOSTS) == {
+        "rocky-0": f"nvidia-imex {FIRST}",
+        "amazon-0": "",
+    }
 
 
 # From the first package that is taken off on, this host reaches no mirror any more.

@@ -18,6 +18,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
 
 class Install(install.Install):
     reasons = staticmethod(dnf.reasons)
+    # {name: what it is called for the new driver} of packages that go along with it, see dnf_prepare.going_along.
+    besides = {}
 
     def transaction(self):
         return dnf_transaction.Transaction(self.program)
@@ -53,7 +55,16 @@ class Install(install.Install):
                 self._purge("remove the other flavor", self.decided["remove"])
                 options = dnf.FETCHED
             self.program.install("driver", names, options)
+            self._without_old_names()
         return self._without_old_driver()
+
+    def _without_old_names(self):
+        """Removes what is called otherwise now, and would stay of the old driver."""
+        renamed = sorted(name for name, new in self.besides.items() if name != new)
+        there = self.packages() if renamed else {}
+        old = [name for name in renamed if state.installed(there, name)]
+        if old:
+            self._purge("remove the old names", old)
 
     def _purge(self, what, names):
         self.program.remove(what, names)
