@@ -30,7 +30,7 @@ FETCHED = ["--cacheonly"]
 SCRIPT_FAILED = re.compile(r"Error in [A-Z]+ scriptlet in rpm package|warning: %\w+\([^)]*\) scriptlet failed")
 TELLING = re.compile(
     r"^(Error: |Error in |Failed to |Errors during |Public key |GPG key |No match for |All matches were filtered out|Curl error|warning: %)"
-    r"|nothing provides|conflicts with|file .* conflicts|No more mirrors|scriptlet failed|cannot install"
+    r"|nothing provides|conflicts with|file .* conflicts|No more mirrors|Cannot download,|scriptlet failed|cannot install"
 )
 
 

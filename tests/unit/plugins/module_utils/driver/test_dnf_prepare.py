@@ -150,12 +150,15 @@ def test_the_other_flavor_goes_when_the_new_one_has_been_fetched_and_no_mirror_i
 
 
 def test_a_mirror_that_is_lost_before_all_is_fetched_costs_no_package(locks):
-    program = Program(fails="Error downloading packages:\n  Cannot download kmod-nvidia-open-dkms.rpm: All mirrors were tried\n")
+    lost = "kmod-nvidia-open-dkms-3:595.58.03-1.el9.x86_64: Cannot download, all mirrors were already tried without success"
+    program = Program(fails=f"\nError: Error downloading packages:\n  {lost}\n")
     one = job(program, remove=["kmod-nvidia-latest-dkms"], kernel_packages=[])
     with pytest.raises(apt.Failed) as failed:
         one._install(Change())
     assert program.done == [("download", EXACT)]
-    assert one._why(failed.value)["next"].startswith("The package source is not what it was when this run chose from it, or has gone")
+    why = one._why(failed.value)
+    assert why["lines"] == ["Error: Error downloading packages:", lost]
+    assert why["next"].startswith("The package source is not what it was when this run chose from it, or has gone")
 
 
 def test_without_another_flavor_dnf_itself_fetches_before_it_changes(locks, monkeypatch):
