@@ -140,6 +140,10 @@ SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
 UPDATE = (
     "apt-get -q -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update"
 ).split()
+# Which asks nothing, but would not say either what a package costs that is held or goes back, and that the caller may be allowed to move.
+SIZES = (
+    "apt-get", "-qq", "--print-uris", "-y", "--allow-change-held-packages", "--allow-downgrades", "-o", "Debug::NoLocking=true",
+)  # fmt: skip
 KEEP_SETTINGS = ("--force-confdef", "--force-confold")
 
 ARGUMENTS = {
@@ -256,7 +260,7 @@ class Apt:
         found = simulation.parse(output)
         if not found["install"]:
             return found, 0, 0
-        unused, uris = self.run(("apt-get", "-qq", "--print-uris", "-y", "-o", "Debug::NoLocking=true") + install + tuple(wishes))
+        unused, uris = self.run(SIZES + install + tuple(wishes))
         exact = ["%s=%s" % pair for pair in found["install"].items()]
         shown = self.run(["apt-cache", "show", "--no-all-versions"] + exact)[1]
         return (found,) + room.sizes(uris, shown, found["upgraded"])

@@ -132,6 +132,12 @@ def test_a_full_disk_is_refused(host, prepare, monkeypatch):
     assert "has 0 MiB free: installing nginx needs" in answer["msg"] and answer["about"] == "room"
 
 
+def test_room_is_judged_for_packages_that_are_held_or_go_back_too(host, prepare):
+    prepare(packages=["nginx=1.22"])
+    (sizes,) = [command for command in host.asked if "--print-uris" in command]
+    assert " --allow-change-held-packages --allow-downgrades " in sizes and "install nginx=1.22" in sizes
+
+
 def test_what_apt_would_not_install_is_refused(host, prepare):
     host.answers["-s"] = (100, "E: Unable to correct problems, you have held broken packages.\n")
     assert "apt cannot install nginx: Unable to correct problems" in prepare(packages=["nginx"])["msg"]
