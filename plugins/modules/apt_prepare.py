@@ -117,6 +117,13 @@ installed_mib:
   description: MiB by which the installed packages would grow.
   returned: success
   type: int
+about:
+  description:
+    - What is in the way. V(lock) is another process at work with apt, V(dpkg) a package that cannot be finished, V(room) too small a disk,
+      V(source) sources that do not answer or do not have what is wished in a form that can be installed here.
+  returned: failure
+  type: str
+  sample: lock
 """
 
 import os
@@ -133,6 +140,10 @@ SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
 UPDATE = (
     "apt-get -q -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update"
 ).split()
+# Which asks nothing, but would not say either what a package costs that is held or goes back, and that the caller may be allowed to move.
+SIZES = (
+    "apt-get", "-qq", "--print-uris", "-y", "--allow-change-held-packages", "--allow-downgrades", "-o", "Debug::NoLocking=true",
+)  # fmt: skip
 KEEP_SETTINGS = ("--force-confdef", "--force-confold")
 
 ARGUMENTS = {
@@ -145,7 +156,11 @@ ARGUMENTS = {
 
 
 class Refused(Exception):
-    """The installation would not work; the message says why and what to do."""
+    """The installation would not work; the message says why and what to do. about: what is in the way, as RETURN has it."""
+
+    def __init__(self, message, about="source"):
+        super().__init__(message)
+        self.about = about
 
 
 class Apt:
@@ -169,7 +184,7 @@ class Apt:
             if not holder["held"]:
                 return
             if time.monotonic() >= self.deadline:
-                raise Refused(words.locked(holder, self.module.params["lock_timeout"]))
+                raise Refused(words.locked(holder, self.module.params["lock_timeout"]), "lock")
             time.sleep(1)
 
     def change(self, command):
@@ -180,7 +195,7 @@ class Apt:
             if not code or not words.is_locked(output):
                 return code, output
             if time.monotonic() >= self.deadline:
-                raise Refused(words.locked(locks.apt_lock(), self.module.params["lock_timeout"]))
+                raise Refused(words.locked(locks.apt_lock(), self.module.params["lock_timeout"]), "lock")
             time.sleep(1)
 
     def configure(self):
@@ -192,14 +207,14 @@ class Apt:
         code, output = self.simulate("-f", "install")
         plan = simulation.parse(output)
         if plan["remove"]:
-            raise Refused(words.would_remove(plan["remove"], broken))
+            raise Refused(words.would_remove(plan["remove"], broken), "dpkg")
         if code:
-            raise Refused(words.cannot_finish(broken, said + output))
+            raise Refused(words.cannot_finish(broken, said + output), "dpkg")
         options = [part for option in KEEP_SETTINGS for part in ("-o", "Dpkg::Options::=%s" % option)]
         code, output = self.change(["apt-get", "-q", "-y", "--no-remove"] + options + ["-f", "install"])
         left = dpkg.broken(dpkg.read_status())
         if code or left:
-            raise Refused(words.cannot_finish(left or broken, said + output))
+            raise Refused(words.cannot_finish(left or broken, said + output), "dpkg")
         return list(plan["install"])
 
     def simulate(self, *arguments):
@@ -245,7 +260,7 @@ class Apt:
         found = simulation.parse(output)
         if not found["install"]:
             return found, 0, 0
-        unused, uris = self.run(("apt-get", "-qq", "--print-uris", "-y", "-o", "Debug::NoLocking=true") + install + tuple(wishes))
+        unused, uris = self.run(SIZES + install + tuple(wishes))
         exact = ["%s=%s" % pair for pair in found["install"].items()]
         shown = self.run(["apt-cache", "show", "--no-all-versions"] + exact)[1]
         return (found,) + room.sizes(uris, shown, found["upgraded"])
@@ -284,7 +299,7 @@ def prepare(apt, wish, check_mode):
         found, download, grown = apt.plan(wish["packages"], wish["install_recommends"])
         problems = room.problems(list(found["install"]), download, grown) if found["install"] else []
         if problems:
-            raise Refused("\n".join(problems))
+            raise Refused("\n".join(problems), "room")
     result.update(
         environment=apt.proxy,
         would_install=list(found["install"]) if can_be_told else [candidates.split(one)[0] for one in wish["packages"]],
@@ -305,7 +320,7 @@ def main():
     try:
         module.exit_json(**prepare(Apt(module), module.params, module.check_mode))
     except Refused as refused:
-        module.fail_json(msg=str(refused))
+        module.fail_json(msg=str(refused), about=refused.about)
     except OSError as error:
         where = error.filename or "A file of apt"
         module.fail_json(msg="%s: %s. Is there room, and is the task run with become: true?" % (where, error.strerror))

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from plays import changes, failures, on_hosts, play
-from untidy import FULL, NOT_FULL, found, half_configured, lock, lost, on_each
+from plays import changes
+from untidy import FULL, NOT_FULL, Untidy, found, half_configured, lock, lost, on_each
 
 SCENARIO = Path(__file__).resolve().parents[1]
 FOLDER = "/srv/www/nvidia/compute/cuda/repos/debian13/x86_64"
@@ -29,41 +28,25 @@ LOOK = """#!/bin/sh
 dpkg-query -W; apt-mark showhold; apt-mark showauto; readlink -f /usr/local/cuda; ls -A /etc/apt/preferences.d /etc/apt/sources.list.d
 dpkg --audit
 """
-
-
-def look(folder):
-    """{host: what is on it}"""
-    (folder / "look.sh").write_text(LOOK)
-    return on_hosts(SCENARIO, WISHES, {"cmd": str(folder / "look.sh")}, folder)
-
-
-def converge(folder, code):
-    inventory = folder / "wishes.yml"
-    inventory.write_text(json.dumps({"all": {"hosts": WISHES}}))
-    done = play(SCENARIO, "-i", inventory, SCENARIO / "converge.yml")
-    assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
-    return done.stdout
+HOSTS = Untidy(SCENARIO, WISHES, "converge.yml", LOOK)
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
-    """({host: message}, what was on them before and after)"""
-    folder = tmp_path_factory.mktemp("untidy")
-    on_each(SCENARIO, BEFORE, folder)
-    before = look(folder)
-    return failures(converge(folder, 2)), before, look(folder)
+    """({host: message}, {host: lines that came or went meanwhile})"""
+    return HOSTS.refused(BEFORE, tmp_path_factory.mktemp("untidy"))
 
 
 @pytest.mark.parametrize("name", sorted(WISHES))
 def test_refused_by_name_and_nothing_done(refused, name):
-    told, before, after = refused
+    told, differences = refused
     assert re.search(MESSAGES[name], told[name]), told[name]
-    assert after[name] == before[name]
+    assert differences[name] == []
 
 
 def test_the_next_run_goes_through(refused, tmp_path):
     on_each(SCENARIO, MENDED, tmp_path)
-    changed = changes(converge(tmp_path, 0))
+    changed = changes(HOSTS.converge(tmp_path, 0))
     assert all(changed[name] for name in WISHES), changed
-    there = look(tmp_path)
+    there = HOSTS.look(tmp_path)
     assert "cuda-toolkit-12-4\t12.4.1-1" in there["gpu-0"] and "cuda-toolkit-13-0\t13.0.2-1" in there["builder-0"]

@@ -4,21 +4,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from plays import changes, failures, on_hosts, play
-from untidy import FULL, NOT_FULL, found, half_configured, lock, lost, on_each
+from plays import changes, on_hosts
+from untidy import FULL, NOT_FULL, Untidy, found, half_configured, lock, lost, on_each, unplugged
 
 SCENARIO = Path(__file__).resolve().parents[1]
 FOLDER = "/srv/www/nvidia/compute/cuda/repos/debian13/x86_64"
-# From the first word with dpkg on, this host reaches no mirror any more.
-UNPLUG = """
-address=$(sed -n 's#^URIs: http://\\([0-9.]*\\):.*#\\1#p' /etc/apt/sources.list.d/mlinfra-nvidia.sources)
-echo "DPkg::Pre-Invoke {\\"ip route replace blackhole $address/32; touch /run/unplugged\\";};" >/etc/apt/apt.conf.d/zz-unplug
-"""
 BEFORE = {
     "nvidia-bookworm-0": half_configured("flaky") + lock(600),
     "debian-bookworm-0": "apt-mark unhold libcuda1 >/dev/null\n" + half_configured("stubborn"),
@@ -28,7 +22,7 @@ BEFORE = {
 # The first one waits for a process that lets go by itself; the second one's mirror goes away when all has been fetched.
 MENDED = {
     "nvidia-bookworm-0": lock(20) + "touch /srv/flaky-may",
-    "nvidia-trixie-0": UNPLUG,
+    "nvidia-trixie-0": unplugged("/etc/apt/sources.list.d/mlinfra-nvidia.sources"),
     "debian-bookworm-0": "touch /srv/stubborn-may",
     "volta-0": NOT_FULL,
     "mirror-0": found(FOLDER),
@@ -56,28 +50,13 @@ ls /run/unplugged 2>/dev/null || true
 DRIVERS = {"nvidia-bookworm-0": "580.126.09", "nvidia-trixie-0": "580.95.05", "volta-0": "580.95.05"}
 
 
-def snapshots(folder):
-    """{host: what is on it}."""
-    told = on_hosts(SCENARIO, WISHES, {"cmd": str(SCENARIO / "snapshot.sh")}, folder)
-    return {name: set(text.splitlines()) for name, text in told.items()}
-
-
-def converge(folder, code, *options):
-    inventory = folder / "wishes.yml"
-    inventory.write_text(json.dumps({"all": {"hosts": WISHES}}))
-    done = play(SCENARIO, "-i", inventory, *options, SCENARIO / "refuse.yml")
-    assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
-    return done.stdout
+HOSTS = Untidy(SCENARIO, WISHES, "refuse.yml", (SCENARIO / "snapshot.sh").read_text())
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
     """({host: message}, {host: lines that came or went meanwhile})"""
-    folder = tmp_path_factory.mktemp("untidy")
-    on_each(SCENARIO, BEFORE, folder)
-    before = snapshots(folder)
-    told = failures(converge(folder, 2, "-e", "apt_lock_timeout=2"))
-    return told, {name: sorted(lines ^ before[name]) for name, lines in snapshots(folder).items()}
+    return HOSTS.refused(BEFORE, tmp_path_factory.mktemp("untidy"), "-e", "apt_lock_timeout=2")
 
 
 @pytest.mark.parametrize("name", sorted(WISHES))
@@ -89,7 +68,7 @@ def test_refused_by_name_and_nothing_done(refused, name):
 
 def test_the_next_run_goes_through_and_needs_the_mirror_only_until_all_is_fetched(refused, tmp_path):
     on_each(SCENARIO, MENDED, tmp_path)
-    assert all(changes(converge(tmp_path, 0)).values())
+    assert all(changes(HOSTS.converge(tmp_path, 0)).values())
     script = tmp_path / "look.sh"
     script.write_text(LOOK)
     for name, text in on_hosts(SCENARIO, WISHES, {"cmd": str(script)}, tmp_path).items():

@@ -105,7 +105,9 @@ def driver(version: str) -> list[Spec]:
         "/usr/lib/systemd/system/nvidia-fabricmanager.service": FABRIC_MANAGER_UNIT.encode(),
     }
     fabric.package("nvidia-fabricmanager", "", files)
-    return [spec] if version == WITHOUT_FABRIC else [spec, fabric]
+    imex = Spec("nvidia-imex-all", version, "1", 0)
+    imex.package("nvidia-imex", "", {"/usr/bin/nvidia-imex": (PROGRAMS / "nvidia-daemon").read_bytes()})
+    return [spec, imex] if version == WITHOUT_FABRIC else [spec, imex, fabric]
 
 
 def distribution() -> list[Spec]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from plays import changes, failures, on_hosts, play
+from untidy import found, lost
 
 SCENARIO = Path(__file__).resolve().parents[1]
 PINS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "pins"
@@ -134,7 +135,56 @@ def test_lock_of_somebody_else_is_named(hosts):
 
 
 def test_upgrade_across_branches_and_back(hosts):
+    """What has to be of the driver's version goes along where it is: all that is of NVIDIA is of one version."""
+    hosts.run(f"dnf -q -y install nvidia-imex-{FIRST}", "rocky-0")
     assert all(changes(hosts.move(LATER, *HOSTS)).values())
     is_driver(hosts, LATER, previous=FIRST)
     assert all(changes(hosts.move(FIRST, *HOSTS)).values())
     is_driver(hosts, FIRST, previous=LATER)
+    assert hosts.run("rpm -qa --queryformat '%{NAME} %{VERSION}' nvidia-imex", *HOSTS) == {
+        "rocky-0": f"nvidia-imex {FIRST}",
+        "amazon-0": "",
+    }
+
+
+# From the first package that is taken off on, this host reaches no mirror any more.
+UNPLUG = r"""
+address=$(sed -n 's#^baseurl=http://\([0-9.]*\):.*#\1#p' /etc/yum.repos.d/mlinfra-nvidia.repo)
+cat >/usr/local/sbin/rpm <<END
+#!/bin/sh
+[ "\$1" != -e ] || { ip route replace blackhole $address/32; touch /run/unplugged; }
+exec /usr/bin/rpm "\$@"
+END
+chmod 755 /usr/local/sbin/rpm
+"""
+PLUG = "rm /usr/local/sbin/rpm /run/unplugged; ip route del $(ip route show type blackhole)"
+FLAVORS = "rpm -qa --queryformat '%{NAME} %{VERSION}\\n' 'kmod-nvidia-*'"
+FOLDER = "/srv/www/before/compute/cuda/repos/amzn2023/x86_64"
+
+
+def test_flavor_moves_with_a_mirror_lost_in_the_middle(hosts):
+    """It is needed only until all is fetched; before that nothing has changed."""
+    hosts.run("ln -sfn before /srv/www/moving", "rocky-0")
+    hosts.run("dnf -q clean all", "amazon-0")
+    before = hosts.snapshots("amazon-0")
+    other = {"nvidia_driver_pins": None, "nvidia_driver_version": FIRST, "nvidia_driver_flavor": "proprietary"}
+    hosts.run(lost(FOLDER, "kmod-nvidia-latest-dkms-*"), "rocky-0")
+    try:
+        (told,) = failures(hosts.move(FIRST, "amazon-0", code=2, **other)).values()
+    finally:
+        hosts.run(found(FOLDER), "rocky-0")
+    assert re.search(
+        r"(?s)^Driver 580\.95\.05 could not be installed \(step: download\):.*kmod-nvidia-latest-dkms.*\n"
+        r"The host is as it was before \(no package had changed\)\. The package source is not what it was",
+        told,
+    ), told
+    assert hosts.differences(before) == {}
+    hosts.run(UNPLUG, "amazon-0")
+    try:
+        hosts.move(FIRST, "amazon-0", **other)
+    finally:
+        assert hosts.run("ls /run/unplugged; " + PLUG, "amazon-0") == {"amazon-0": "/run/unplugged"}
+    assert hosts.run(FLAVORS, "amazon-0") == {"amazon-0": f"kmod-nvidia-latest-dkms {FIRST}"}
+    assert hosts.run("ls /var/cache/dnf/*/packages/*.rpm 2>/dev/null || true", "amazon-0") == {"amazon-0": ""}
+    hosts.move(FIRST, "amazon-0")
+    assert hosts.run(FLAVORS, "amazon-0") == {"amazon-0": f"kmod-nvidia-open-dkms {FIRST}"}

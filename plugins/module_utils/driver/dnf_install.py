@@ -18,6 +18,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
 
 class Install(install.Install):
     reasons = staticmethod(dnf.reasons)
+    # {name: what it is called for the new driver} of packages that go along with it, see dnf_prepare.going_along.
+    besides = {}
 
     def transaction(self):
         return dnf_transaction.Transaction(self.program)
@@ -45,11 +47,24 @@ class Install(install.Install):
         if not self.decided["settled"]:
             # Those of the driver that goes; the new one's are written when it has proven good.
             change.lock(dnf_prepare.own_locks(self), {})
+            names, options = ["%s=%s" % pair for pair in sorted(self.picked.items())], ()
             if self.decided["remove"]:
+                # dnf fetches all before it changes anything, but here a change comes before it.
+                self.program.fetch("download", names)
                 # In one transaction the old flavor would go last, and take what was built of the new one with it: both are nvidia to DKMS.
                 self._purge("remove the other flavor", self.decided["remove"])
-            self.program.install("driver", ["%s=%s" % pair for pair in sorted(self.picked.items())])
+                options = dnf.FETCHED
+            self.program.install("driver", names, options)
+            self._without_old_names()
         return self._without_old_driver()
+
+    def _without_old_names(self):
+        """Removes what is called otherwise now, and would stay of the old driver."""
+        renamed = sorted(name for name, new in self.besides.items() if name != new)
+        there = self.packages() if renamed else {}
+        old = [name for name in renamed if state.installed(there, name)]
+        if old:
+            self._purge("remove the old names", old)
 
     def _purge(self, what, names):
         self.program.remove(what, names)

@@ -10,6 +10,7 @@ import os
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     dnf,
+    pinned,
     plan,
     prepare,
     repository,
@@ -17,8 +18,10 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     stage,
     state,
     versionlock,
+    versions,
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 
 REPOSITORIES = ("/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d")
 PLUGINS = "/etc/dnf/plugins"
@@ -113,15 +116,42 @@ def host_options(folder, own):
 
 
 def choose(job, available, options):
-    """Set job.picked. :raises prepare.Refused:"""
+    """Set job.picked and job.besides. :raises prepare.Refused:"""
     wish = job.wish
     if wish["pins"]:
         prepare.choose_pinned(job, options)
-        return
-    job.picked, told = repository.chosen(available, wish["packages"], wish["branch"], wish["version"])
-    besides, more = repository.newest_of(available, wish["companions"])
-    prepare.refuse(told + more)
-    job.picked.update(besides)
+    else:
+        job.picked, told = repository.chosen(available, wish["packages"], wish["branch"], wish["version"])
+        besides, more = repository.newest_of(available, wish["companions"])
+        prepare.refuse(told + more)
+        job.picked.update(besides)
+    job.besides, versions_of, told = going_along(job.seen["packages"], available, versions.upstream(job.picked[wish["packages"][0]]))
+    prepare.refuse(told)
+    job.picked.update(versions_of, **pinned.exact(wish["pins"], versions_of))
+
+
+def going_along(packages, available, driver):
+    """({name here: name of the new driver's}, {name: version}, [messages]) of what is here besides and has to be of the driver's version.
+
+    packages: see rpms.packages_of; available: {name: [versions]} of NVIDIA's repository; driver: the version that is to come.
+    """
+    found, picked, told = {}, {}, []
+    for name in sorted(packages):
+        new = names.beside(name, int(driver.split(".")[0])) if state.installed(packages, name) else None
+        if not new:
+            continue
+        found[name] = new
+        fitting = [one for one in available.get(new, []) if versions.upstream(one) == driver]
+        if fitting:
+            picked[new] = versions.newest(fitting)
+            continue
+        there = sorted({versions.upstream(one) for one in available.get(new, [])}, key=versions.kernel_key)
+        told.append(
+            "%s %s is on this host and has to be of the driver's version: NVIDIA's repository has no %s %s (there is: %s). Nothing was "
+            "changed. Remove it (dnf remove %s), use a mirror that has it, or choose another driver."
+            % (name, packages[name]["version"], new, driver, ", ".join(there) or "none", name)
+        )
+    return found, picked, told
 
 
 def locked_by_others(job):
@@ -148,14 +178,14 @@ def names_of(job):
 
 def simulate(job, options):
     """What dnf would do. :raises prepare.Refused: it cannot be done, or others' packages are in the way."""
-    names = names_of(job)
+    wanted = names_of(job)
     try:
-        actions = job.program.simulate(names, options)
+        actions = job.program.simulate(wanted, options)
     except apt.Failed as error:
         raise prepare.Refused(
             "%s cannot be installed here: %s. Nothing was changed. Add the source that has what is missing (EPEL has dkms for Red Hat's "
             "family), or choose another nvidia_driver_version or nvidia_driver_flavor%s."
-            % (", ".join(names), "; ".join(dnf.reasons(error.output)), ", or other nvidia_driver_pins" if job.wish["pins"] else "")
+            % (", ".join(wanted), "; ".join(dnf.reasons(error.output)), ", or other nvidia_driver_pins" if job.wish["pins"] else "")
         ) from error
     prepare.refuse(plan.foreign_removals(job.seen["packages"], actions))
     return actions

@@ -107,5 +107,5 @@ def driver_packages(known, driver):
         name: package["version"]
         for name, package in sorted(known.items())
         if package["version"] and package["status"] == "installed" and versions.upstream(package["version"]) == driver
-        and ("nvidia" in name or "cuda" in name) and "pinning" not in name
+        and ("nvidia" in name or "cuda" in name or "nvsdm" in name) and "pinning" not in name
     }  # fmt: skip

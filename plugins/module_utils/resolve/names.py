@@ -42,6 +42,9 @@ INTERESTING = re.compile(
     r"|nvidia-fabric-?manager(-\d+)?|nvlsm|cuda-toolkit-\d+-\d+|nvidia-container-toolkit(-base)?|libnvidia-container(-tools|1)"
     r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel)$"
 )
+# What has to be of the driver's version and is no part of a driver: NVSwitch's query library, NVSwitch's management, and IMEX of GB200 and
+# GB300. Names by branch as NVIDIA's gpu-driver-container (rhel9/nvidia-driver) and yum-packaging-libnvidia-nscq have them.
+_BESIDE = re.compile(r"^(libnvidia-nscq|libnvsdm|nvidia-imex)(-\d+)?$")
 
 
 def is_rpm(platform):
@@ -80,6 +83,14 @@ def fabric_manager(platform, source, branch):
     if branch >= 580:
         return "nvidia-fabricmanager"
     return "nvidia-fabric-manager" if is_rpm(platform) else "nvidia-fabricmanager-%d" % branch
+
+
+def beside(name, branch):
+    """What a package that goes with a driver, and is no part of it, is called for a branch; None for any other package."""
+    match = _BESIDE.match(name)
+    if not match:
+        return None
+    return match.group(1) if branch >= 580 else "%s-%d" % (match.group(1), branch)
 
 
 def headers(platform, kernel):

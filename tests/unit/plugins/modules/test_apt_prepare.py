@@ -62,7 +62,7 @@ def test_a_ready_host_is_only_read(host, prepare):
     answer = prepare(packages=["nginx"])
     assert (answer["candidates"], answer["would_install"], answer["changed"]) == ({"nginx": "1.22"}, ["nginx"], False)
     assert changes(host) == []
-    assert set(yaml.safe_load(module.RETURN)) <= set(answer)
+    assert {name for name, one in yaml.safe_load(module.RETURN).items() if one["returned"] == "success"} <= set(answer)
 
 
 def test_a_proxy_is_handed_on_in_a_file(host, prepare):
@@ -91,7 +91,8 @@ def test_check_mode_reports_what_is_unknown_and_changes_nothing(host, prepare):
 
 def test_the_lock_is_waited_for_and_its_holder_named(host, prepare, monkeypatch):
     monkeypatch.setattr(module.locks, "apt_lock", lambda: HELD)
-    assert "apt-get upgrade (pid 12) holds /var/lib/dpkg/lock" in prepare(packages=["nginx"], lock_timeout=0)["msg"]
+    answer = prepare(packages=["nginx"], lock_timeout=0)
+    assert "apt-get upgrade (pid 12) holds /var/lib/dpkg/lock" in answer["msg"] and answer["about"] == "lock"
     assert changes(host) == []
 
 
@@ -107,19 +108,34 @@ def test_a_repair_that_would_remove_packages_is_refused(host, prepare):
     host.answers = {"-s": (0, "Remv exim4 [4.96]\n"), **host.answers, "--configure": (1, "no")}
     host.answers["-s"] = (0, "Remv exim4 [4.96]\n")
     answer = prepare(packages=["nginx"])
-    assert "removing exim4" in answer["msg"] and len(changes(host)) == 1
+    assert "removing exim4" in answer["msg"] and len(changes(host)) == 1 and answer["about"] == "dpkg"
+
+
+def test_what_cannot_be_finished_is_no_matter_of_the_source(host, prepare):
+    host.broken, host.answers["--configure"] = [["half"]], (1, "it must not be yet\n")
+    host.answers["-f"] = (100, "")
+    answer = prepare(packages=["nginx"])
+    assert answer["msg"].startswith("dpkg cannot finish half,") and answer["about"] == "dpkg"
 
 
 def test_an_unreachable_source_is_named(host, prepare):
     host.answers["update"] = (100, "E: Failed to fetch http://mirror.example/debian/dists/foo/InRelease  Connection refused\n")
-    assert "\nhttp://mirror.example/debian foo: Connection refused.\n" in prepare(packages=["nginx"], update="true")["msg"]
+    answer = prepare(packages=["nginx"], update="true")
+    assert "\nhttp://mirror.example/debian foo: Connection refused.\n" in answer["msg"] and answer["about"] == "source"
 
 
 def test_a_full_disk_is_refused(host, prepare, monkeypatch):
     host.answers["--print-uris"] = (0, "'http://x/n.deb' nginx_1.22_amd64.deb 524288000\n")
     full = type("Status", (), {"f_bfree": 10, "f_frsize": 4096})
     monkeypatch.setattr(module.os, "statvfs", lambda path: full)
-    assert "has 0 MiB free: installing nginx needs" in prepare(packages=["nginx"])["msg"]
+    answer = prepare(packages=["nginx"])
+    assert "has 0 MiB free: installing nginx needs" in answer["msg"] and answer["about"] == "room"
+
+
+def test_room_is_judged_for_packages_that_are_held_or_go_back_too(host, prepare):
+    prepare(packages=["nginx=1.22"])
+    (sizes,) = [command for command in host.asked if "--print-uris" in command]
+    assert " --allow-change-held-packages --allow-downgrades " in sizes and "install nginx=1.22" in sizes
 
 
 def test_what_apt_would_not_install_is_refused(host, prepare):

@@ -6,7 +6,16 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dnf_install, dnf_prepare, install, prepare, rpms, versionlock
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
+    apt,
+    dnf_install,
+    dnf_prepare,
+    install,
+    plan,
+    prepare,
+    rpms,
+    versionlock,
+)
 
 PICKED = {"nvidia-driver-cuda": "3:595.58.03-1.el9", "kmod-nvidia-open-dkms": "3:595.58.03-1.el9"}
 HEADERS = "kernel-devel-5.14.0-503.11.1.el9_5.x86_64"
@@ -25,8 +34,13 @@ class Program:
             raise apt.Failed("simulate", self.fails)
         return self.actions
 
-    def install(self, what, names):
+    def install(self, what, names, options=()):
+        self.done.append((what, names, *options))
+
+    def fetch(self, what, names):
         self.done.append((what, names))
+        if self.fails:
+            raise apt.Failed(what, self.fails)
 
     def remove(self, what, names):
         self.done.append((what, names))
@@ -117,14 +131,113 @@ class Change:
         self.locked.append((old, new))
 
 
-def test_headers_and_the_end_of_the_other_flavor_come_before_the_driver(locks, monkeypatch):
+EXACT = [f"{name}={PICKED[name]}" for name in sorted(PICKED)]
+THERE = {"nvidia-driver-cuda": {"version": "3:595.58.03-1.el9", "status": "installed", "held": False, "broken": False}}
+
+
+def test_the_other_flavor_goes_when_the_new_one_has_been_fetched_and_no_mirror_is_asked_any_more(locks, monkeypatch):
     program, change = Program(), Change()
     one = job(program, remove=["kmod-nvidia-latest-dkms"])
-    there = {"nvidia-driver-cuda": {"version": "3:595.58.03-1.el9", "status": "installed", "held": False, "broken": False}}
-    monkeypatch.setattr(one, "packages", lambda: there)
+    monkeypatch.setattr(one, "packages", lambda: THERE)
     one._install(change)
-    assert [what for what, _names in program.done] == ["headers", "remove the other flavor", "driver"]
-    assert program.done[2][1] == [f"{name}={PICKED[name]}" for name in sorted(PICKED)] and change.locked == [({}, {})]
+    assert program.done == [
+        ("headers", [HEADERS]),
+        ("download", EXACT),
+        ("remove the other flavor", ["kmod-nvidia-latest-dkms"]),
+        ("driver", EXACT, "--cacheonly"),
+    ]
+    assert change.locked == [({}, {})]
+
+
+def test_a_mirror_that_is_lost_before_all_is_fetched_costs_no_package(locks):
+    lost = "kmod-nvidia-open-dkms-3:595.58.03-1.el9.x86_64: Cannot download, all mirrors were already tried without success"
+    program = Program(fails=f"\nError: Error downloading packages:\n  {lost}\n")
+    one = job(program, remove=["kmod-nvidia-latest-dkms"], kernel_packages=[])
+    with pytest.raises(apt.Failed) as failed:
+        one._install(Change())
+    assert program.done == [("download", EXACT)]
+    why = one._why(failed.value)
+    assert why["lines"] == ["Error: Error downloading packages:", lost]
+    assert why["next"].startswith("The package source is not what it was when this run chose from it, or has gone")
+
+
+def test_without_another_flavor_dnf_itself_fetches_before_it_changes(locks, monkeypatch):
+    program = Program()
+    one = job(program, kernel_packages=[])
+    monkeypatch.setattr(one, "packages", lambda: THERE)
+    one._install(Change())
+    assert program.done == [("driver", EXACT)]
+
+
+def here(**named):
+    return {name: {"version": version, "status": "installed", "held": False, "broken": False} for name, version in named.items()}
+
+
+BESIDES = here(**{"libnvidia-nscq-570": "570.172.08-1", "libnvsdm": "580.95.05-1", "nvidia-imex": "580.95.05-1", "nvidia-settings": "1-1"})
+
+
+@pytest.mark.parametrize(
+    ("driver", "called"),
+    [
+        ("595.58.03", ["libnvidia-nscq", "libnvsdm", "nvidia-imex"]),
+        ("580.126.09", ["libnvidia-nscq", "libnvsdm", "nvidia-imex"]),
+        ("570.195.03", ["libnvidia-nscq-570", "libnvsdm-570", "nvidia-imex-570"]),
+    ],
+)
+def test_what_has_to_be_of_the_drivers_version_goes_along_by_the_name_of_its_branch(driver, called):
+    available = {name: ["565.57.01-1", f"{driver}-1.el9", f"{driver}-2.el9"] for name in called}
+    names, picked, told = dnf_prepare.going_along(BESIDES, available, driver)
+    assert list(names) == ["libnvidia-nscq-570", "libnvsdm", "nvidia-imex"] and list(names.values()) == called
+    assert picked == dict.fromkeys(called, f"{driver}-2.el9") and told == []
+
+
+def test_what_has_to_be_of_the_drivers_version_and_is_not_offered_is_told():
+    names, picked, told = dnf_prepare.going_along(here(**{"nvidia-imex": "580.95.05-1"}), {"nvidia-imex": ["580.95.05-1"]}, "595.58.03")
+    assert picked == {} and told == [
+        "nvidia-imex 580.95.05-1 is on this host and has to be of the driver's version: NVIDIA's repository has no nvidia-imex 595.58.03 "
+        "(there is: 580.95.05). Nothing was changed. Remove it (dnf remove nvidia-imex), use a mirror that has it, or choose another "
+        "driver."
+    ]
+
+
+def test_nothing_goes_along_that_is_not_here(monkeypatch):
+    available = {**{name: ["3:595.58.03-1.el9"] for name in PICKED}, "nvidia-imex": ["595.58.03-1.el9"], "libnvidia-nscq": ["595.58.03-1"]}
+    one = job(Program())
+    one.wish.update(branch=595, version="")
+    one.seen["packages"] = here(theirs="1-1")
+    dnf_prepare.choose(one, available, [])
+    assert one.picked == PICKED and one.besides == {}
+    one.seen["packages"] = here(**{"nvidia-imex": "580.95.05-1"})
+    dnf_prepare.choose(one, available, [])
+    assert one.picked == {**PICKED, "nvidia-imex": "595.58.03-1.el9"} and one.besides == {"nvidia-imex": "nvidia-imex"}
+
+
+def test_pins_that_know_what_goes_along_say_which_build(monkeypatch):
+    available = {"nvidia-imex": ["595.58.03-1.el9", "595.58.03-2.el9"]}
+    one = job(Program())
+    one.seen["packages"] = here(**{"nvidia-imex": "580.95.05-1"})
+    monkeypatch.setattr(prepare, "choose_pinned", lambda job, options: None)
+    one.wish["pins"] = {"packages": {**PICKED, "nvidia-imex": "595.58.03-1.el9"}}
+    dnf_prepare.choose(one, available, [])
+    assert one.picked["nvidia-imex"] == "595.58.03-1.el9"
+    one.wish["pins"] = {"packages": PICKED}
+    dnf_prepare.choose(one, available, [])
+    assert one.picked["nvidia-imex"] == "595.58.03-2.el9"
+
+
+def test_an_old_name_does_not_stay_beside_the_new_one(locks, monkeypatch):
+    program = Program()
+    one = job(program, kernel_packages=[])
+    one.besides = {"libnvidia-nscq-570": "libnvidia-nscq", "nvidia-imex": "nvidia-imex"}
+    there = {**THERE, **here(**{"libnvidia-nscq-570": "570.172.08-1", "libnvidia-nscq": "595.58.03-1", "nvidia-imex": "595.58.03-1"})}
+    monkeypatch.setattr(one, "packages", lambda: there)
+    one._install(Change())
+    assert program.done == [("driver", EXACT), ("remove the old names", ["libnvidia-nscq-570"])]
+
+
+def test_what_goes_along_is_locked_with_the_driver():
+    there = here(**{"libnvsdm": "595.58.03-1.el9", "nvidia-imex": "595.58.03-1.el9", "libnvidia-nscq": "595.58.03-1.el9"})
+    assert set(plan.owned(WISH, there, "595.58.03")) == set(there)
 
 
 def test_the_new_locks_are_of_what_is_there(locks):
