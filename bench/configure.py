@@ -5,9 +5,9 @@
     make bench-configure        (python -m bench.configure [--rounds 5] [--keep])
 
 Starts the sandbox `bench` with eight hosts (bench/hosts) and configures them once with playbook mlinfra.hosts.configure, each of its roles
-on at least one host and all but the MLflow server on the one that is measured. Then, in turns: the same playbook again, which must change
-nothing, against a play of ten `ping` tasks, on one host and on all eight; and role node_exporter by itself on one host against as many
-`ping` tasks as it has tasks that go to the host. A ping is the least that a task can cost.
+on at least one host and all but the MLflow server and the EFA software on the one that is measured. Then, in turns: the same playbook
+again, which must change nothing, against a play of ten `ping` tasks, on one host and on all eight; and role node_exporter by itself on
+one host against as many `ping` tasks as it has tasks that go to the host. A ping is the least that a task can cost.
 Ends in lines of NAME RATIO GOAL: the median of ours by the median of the pings; and remote_tasks_ROLE COUNT GOAL: the tasks that go to the
 busiest host in an unchanged run. A goal is met when the figure is not above it.
 """

@@ -48,10 +48,11 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import gpu_mode
-
 
 def container_gpu_mode(engine: str, version: str = "", toolkit: str = "", wish: str = "auto") -> dict:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.container import gpu_mode
+
     if engine not in gpu_mode.FIRST or wish not in ("auto", "cdi", "runtime"):
         raise AnsibleFilterError(
             f"container_gpu_mode: {engine!r} with wish {wish!r}: expected docker, containerd or podman, and auto, cdi or runtime."

@@ -43,10 +43,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import compare
-
 
 def environment_differences(results: Any) -> dict[str, list[str]]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import compare
+
     if not isinstance(results, Mapping) or not all(isinstance(result, Mapping) for result in results.values()):
         raise AnsibleFilterError("environment_differences wants a mapping of hosts to results of mlinfra.hosts.uv_environment_info.")
     return compare.differences({host: result["environments"] for host, result in results.items() if "environments" in result})

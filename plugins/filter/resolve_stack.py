@@ -66,11 +66,12 @@ from typing import Any, Optional
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as pinned
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve.resolve import resolve
-
 
 def resolve_stack(gpu: Any, platform: Any, offered: Any, today: Any, wish: Any = None, pins: Optional[Any] = None) -> dict[str, Any]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as pinned
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve.resolve import resolve
+
     if pins is not None and wish:
         raise AnsibleFilterError("resolve_stack has wish and pins: the wish is in the pins. Leave one of them out.")
     gpu, platform, offered, wish, pins = (_plain(one) for one in (gpu, platform, offered, wish or {}, pins))

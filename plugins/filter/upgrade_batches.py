@@ -48,10 +48,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import report
-
 
 def upgrade_batches(actions: Any, canary: Any, batch: Any) -> list[int]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import report
+
     try:
         return report.batches([str(one) for one in actions], canary, batch)
     except ValueError as error:

@@ -80,8 +80,6 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
-
 
 def upgrade_plan(
     facts: Any,
@@ -95,6 +93,9 @@ def upgrade_plan(
     reboot: str = "if_required",
     toolkit: str | None = None,
 ) -> dict[str, Any]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
+
     if not isinstance(facts, Mapping) or "driver_state" not in facts:
         raise AnsibleFilterError("upgrade_plan wants the fact mlinfra_gpu: run gpu_facts before.")
     if not isinstance(pins, Mapping) or "problems" not in pins:

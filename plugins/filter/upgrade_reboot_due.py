@@ -55,10 +55,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
-
 
 def upgrade_reboot_due(facts: Any, stage: Any, pins: Any, changed: bool = False, reboot: str = "if_required") -> bool:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
+
     if not isinstance(facts, Mapping) or not isinstance(stage, Mapping) or not stage.get("record"):
         raise AnsibleFilterError("upgrade_reboot_due wants the fact mlinfra_gpu and what upgrade_stage returned for an upgrade.")
     return decide.is_reboot_due(reboot, facts, changed, stage["record"], stage["boot"], pins)

@@ -49,10 +49,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import report
-
 
 def upgrade_summary(told: Any, check: bool = False) -> dict[str, Any]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import report
+
     if not isinstance(told, Mapping) or not all(isinstance(one, Mapping) for one in told.values()):
         raise AnsibleFilterError("upgrade_summary wants what was kept of each host: expected a dict of dicts.")
     return report.summary(told, check)

@@ -57,10 +57,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
-
 
 def upgrade_verdict(facts: Any, pins: Any, gpus: Any, host: str, toolkit: str | None = None) -> list[str]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import decide
+
     if not isinstance(facts, Mapping) or "driver_state" not in facts:
         raise AnsibleFilterError("upgrade_verdict wants the fact mlinfra_gpu: run gpu_facts before.")
     return decide.verdict(host, facts, pins, gpus, toolkit)

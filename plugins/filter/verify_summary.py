@@ -52,10 +52,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.verify.summary import summary
-
 
 def verify_summary(hosts: Any, training: str = "") -> dict:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.verify.summary import summary
+
     if not isinstance(hosts, Mapping):
         raise AnsibleFilterError("verify_summary wants what was seen, by host: expected a dict.")
     return summary(hosts, training)

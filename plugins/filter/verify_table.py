@@ -46,10 +46,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.verify.summary import table
-
 
 def verify_table(told: Any) -> list[str]:
+    # Here, because Ansible loads all filters of a collection for any one of them.
+    from ansible_collections.mlinfra.hosts.plugins.module_utils.verify.summary import table
+
     if not isinstance(told, Mapping) or "training" not in told:
         raise AnsibleFilterError("verify_table wants what verify_summary made: expected a dict with hosts and training.")
     return table(told)

@@ -131,3 +131,16 @@ def test_has_a_readme(role):
 @pytest.mark.parametrize("role", tree.roles())
 def test_has_a_test(role):
     assert re.search(rf"(?<![a-z0-9_.]){tree.COLLECTION}\.{role}(?![a-z0-9_])", _users()), f"no test, scenario or playbook uses role {role}"
+
+
+@pytest.mark.parametrize("role", tree.roles())
+def test_refuses_without_computing_twice(role):
+    """An assert computes its fail_msg also where nothing is wrong: `fail` with `when` computes the refusals once."""
+    files = [path for path in tree.files() if path.parts[:3] == ("roles", role, "tasks")]
+    wrong = [str(path) for path in files if re.search(r"^ *(- )?(ansible\.builtin\.)?assert:", (tree.CHECKOUT / path).read_text(), re.M)]
+    assert not wrong, f"{', '.join(wrong)}: use ansible.builtin.fail with when in place of assert"
+
+
+def test_configure_has_no_vars_files():
+    """Ansible parses those anew for each task of each host."""
+    assert "vars_files:" not in (tree.CHECKOUT / "playbooks" / "configure.yml").read_text()

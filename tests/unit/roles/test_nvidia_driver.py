@@ -263,3 +263,21 @@ def test_pinned_kernel_is_reached_by_a_reboot(ask, kernel, due, told):
     assert ask("_nvidia_driver_other_kernel", {**host, "container": True}, nvidia_driver_pins=PINS) is False
     if told:
         assert told in ask("_nvidia_driver_waits_for_kernel", host, nvidia_driver_pins=PINS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "change", "settings", "acts"),
+    [
+        ({}, {}, {}, False),
+        ({}, {"wanted": True}, {}, True),
+        ({"target": {"in_use": True}}, {}, {}, True),
+        ({"driver_state": "reboot_pending"}, {}, {}, False),
+        ({"driver_state": "reboot_pending"}, {}, {"nvidia_driver_reboot": "if_required"}, True),
+        ({"nvswitch_count": 4}, {}, {}, True),
+        ({"nvswitch_count": 4}, {}, {"nvidia_driver_kernel_modules": False}, False),
+    ],
+)
+def test_a_driver_as_wished_is_passed_over_at_once(ask, monkeypatch, facts, change, settings, acts):
+    for key, value in {"wanted": False, **change}.items():
+        monkeypatch.setitem(NO_CHANGE, key, value)
+    assert ask("_nvidia_driver_acts", {**WORKING, **facts}, **settings) is acts
