@@ -167,7 +167,12 @@ def test_flavor_moves_with_a_mirror_lost_in_the_middle(hosts):
     hosts.run("ln -sfn before /srv/www/moving", "rocky-0")
     hosts.run("dnf -q clean all", "amazon-0")
     before = hosts.snapshots("amazon-0")
-    other = {"nvidia_driver_pins": None, "nvidia_driver_version": FIRST, "nvidia_driver_flavor": "proprietary"}
+    other = {
+        "nvidia_driver_pins": None,
+        "nvidia_driver_version": FIRST,
+        "nvidia_driver_flavor": "proprietary",
+        "nvidia_driver_kernels": [KERNEL],
+    }
     hosts.run(lost(FOLDER, "kmod-nvidia-latest-dkms-*"), "rocky-0")
     try:
         (told,) = failures(hosts.move(FIRST, "amazon-0", code=2, **other)).values()
