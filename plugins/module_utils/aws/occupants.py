@@ -44,8 +44,11 @@ def _interfaces(reader: Reader, ids: list[str]) -> Iterable[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     for start in range(0, len(ids), _SUBNETS):
         filters = [{"Name": "subnet-id", "Values": ids[start : start + _SUBNETS]}]
-        ask = lambda filters=filters: reader.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters)  # noqa: E731
-        listed += unless(DENIED, ask, [])
+        listed += unless(
+            DENIED,
+            lambda filters=filters: reader.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters),
+            [],
+        )
     return listed
 
 
