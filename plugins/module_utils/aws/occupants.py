@@ -22,9 +22,9 @@ _SUBNETS = 200  # as many values as a filter takes
 
 def look(reader: Reader, seen: Observed, subnets: list[Found]) -> None:
     """Note on each of the subnets what of others is in it. One request; not allowed to ask, nothing is known of them."""
-    by_id = {found.id: found for found in subnets}
+    by_id, own = {found.id: found for found in subnets}, _own(seen)
     for raw in _interfaces(reader, sorted(by_id)):
-        if not _ours(raw, _own(seen)):
+        if not _ours(raw, own):
             by_id[raw["SubnetId"]].facts.setdefault(USERS, []).append(_named(raw))
 
 

@@ -15,8 +15,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.stack.wish import Po
 def idle(intent: Intent, seen: Observed) -> list[str]:
     """Sentences for a run's warnings.
 
-    A type that is known and none of the pool's, or a zone of the region that the network does not use, may come from a list that
-    several pools share: nothing is said of those.
+    A type that is known and none of the pool's may come from a list that several pools share: nothing is said of it. Nor is anything
+    of a zone of the region that the network does not use, where the run has read the region's zones.
     """
     if intent.absent:
         return []
