@@ -138,6 +138,16 @@ def test_what_stays_unlisted_is_told_and_keeps_its_network(lab, fails, monkeypat
     assert lab.run(**QUIET, pools=wish)["changed"] and one in lab.alive() and len(lab.alive()) == 2
 
 
+def test_an_end_that_was_not_scheduled_yet_is_waited_for_by_nobody(lab, fails, monkeypatch):
+    """It is handed on until its instance is launched; a minute went by, and then the rollback was said to be incomplete."""
+    monkeypatch.setattr(propagation, "LISTED", 0.1)
+    lease = {"expire": "3h", "enforce": "scheduler"}
+    lab.run(**QUIET, pools=[pool(count=1, lease=lease)])
+    refuse(lab, match="InstanceType=t3.xlarge", times=0)
+    told = fails(pools=[pool(name="serve", instance_types=["t3.xlarge"]), pool(count=2, lease=lease)])
+    assert told["rollback"] == "complete" and "rollback_left" not in told and len(lab.alive()) == 1
+
+
 def ends_of(lab):
     """Instance → its end."""
     tags = {raw["InstanceId"]: {tag["Key"]: tag["Value"] for tag in raw["Tags"]} for raw in lab.instances()}

@@ -186,7 +186,7 @@ def launched(act: Any, changes: list[Change]) -> None:
     """Instances have been launched (they need not run yet): their ends are scheduled at once, so that nothing can come in between."""
 
     def make(waiting: Change) -> None:
-        waiting.id = _make(act, waiting)
+        waiting.id = act.ids[Ref("schedule", waiting.name)] = _make(act, waiting)
 
     handed = [act.handed.get(Ref("schedule", change.name)) for change in changes]
     act.reader.together(*[lambda waiting=waiting: make(waiting) for waiting in handed if waiting is not None])
@@ -198,6 +198,7 @@ def ended(act: Any, change: Change) -> None:
     if waiting is not None and waiting.id:
         _delete(act, waiting.id)
         waiting.id = None
+        act.ids.pop(Ref("schedule", change.name), None)
 
 
 def forget(act: Any, instance_id: str) -> None:

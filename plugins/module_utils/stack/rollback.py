@@ -104,9 +104,10 @@ def unlisted(there: Before, changes: Iterable[Change], ids: Mapping[Ref, str], s
     :param changes: those that the run began to carry out.
     :param ids: what there is by name, as far as the run knows.
     """
+    # One without an id was handed on, as the end of an instance that is launched later in the run.
     made = [(change, ids.get(Ref(change.kind, change.name))) for change in changes if change.action in ("create", "replace")]
     listed = there.ids | {(kind, found.id) for kind, all_found in seen.found.items() for found in all_found}
-    return [(change, id) for change, id in made if id is not None and (change.kind, id) not in listed]
+    return [(change, id) for change, id in made if id and (change.kind, id) not in listed]
 
 
 def split(there: Before, run: Begun, changes: Iterable[Change], hidden: Iterable[tuple[Change, str]] = ()) -> Split:
