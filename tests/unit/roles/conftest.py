@@ -29,6 +29,9 @@ def value_of():
 
     def value(role, name, **given):
         known = {**variables(role), **given}
+        noted = f"_{role}_noted"
+        if noted in known:  # which the role's tasks do, once it has read the host
+            known["_" + noted] = Templar(DataLoader(), variables=known).template(known[noted])
         return Templar(DataLoader(), variables=known).template(known[name])
 
     return value
