@@ -101,8 +101,6 @@ text:
   type: str
 """
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -111,7 +109,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import kept_program
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
-from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, failures, installers, interpreter, lock, secrets
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import (
+    build,
+    failures,
+    framework,
+    installers,
+    interpreter,
+    lock,
+    secrets,
+)
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import builds, cuda
 
 ARGUMENTS = {
@@ -119,7 +125,7 @@ ARGUMENTS = {
     "pins": {"type": "dict", "default": {}},
     "packages": {"type": "list", "elements": "str", "default": []},
     "dest": {"type": "path", "required": True},
-    "python_version": {"type": "str", "default": "3.11"},
+    "python_version": {"type": "str", "default": framework.PYTHON},
     "upgrade": {"type": "bool", "default": False},
     "index_url": {"type": "str", "no_log": True},
     "proxy": {"type": "str", "no_log": True},
@@ -127,17 +133,10 @@ ARGUMENTS = {
     "uv_requirements": {"type": "str"},
     "timeout": {"type": "int", "default": 600},
 }
-MARK = "# Made by mlinfra.hosts.framework_lock for: "
 
 
 class Refused(Exception):
     """There is no such list; the message says why. Nothing was written."""
-
-
-def wish_of(params, requirement):
-    """One line that tells what a list was made for."""
-    wish = [requirement, *sorted(params["packages"])]
-    return "%s; Python %s; %s" % (", ".join(wish), params["python_version"], hashlib.sha256(json.dumps(wish).encode()).hexdigest()[:12])
 
 
 def uv(params, settings):
@@ -177,13 +176,12 @@ def run(module):
     chosen = builds.choose(params["framework"], params["pins"])
     if chosen["problems"]:
         raise Refused("\n".join(chosen["problems"]))
-    mark = MARK + wish_of(params, chosen["requirement"]) + "\n"
+    mark = framework.mark_of(chosen["requirement"], params["packages"], params["python_version"])
     before = read(params["dest"])
     due = params["upgrade"] or not before.startswith(mark)
     text = before if not due else None if module.check_mode else mark + compiled(params, chosen["requirement"])
     if text is not None:
-        lock.parse(text)
-        problems = builds.judge(params["framework"], text, params["pins"])
+        problems = framework.problems(params["framework"], text, params["pins"])
         if problems:
             raise Refused("\n".join(problems))
     changed = due if text is None else text != before

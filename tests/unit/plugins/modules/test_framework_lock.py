@@ -8,6 +8,7 @@ import json
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.mlinfra.hosts.plugins.modules import framework_lock as module
 
@@ -56,3 +57,21 @@ def test_a_list_that_does_not_fit_any_more_is_told(answer):
     answer()
     told = answer(pins={**PINS, "driver": {"version": "470.256.02"}})
     assert told["failed"] and "470.256.02" in told["msg"]
+
+
+def test_the_lookup_knows_a_list_that_stays(answer, tmp_path):
+    """Where it finds the list, the module would change nothing and refuse nothing."""
+    path = str(tmp_path / "locks" / "list.txt")
+    listed = lookup_loader.get("mlinfra.hosts.framework_list")
+
+    def found(framework="torch==2.9.1", path=path, pins=PINS, **options):
+        return listed.run([path], {}, framework=framework, pins=pins, **options)
+
+    assert found() == [], "there is none yet"
+    text = answer()["text"]
+    assert found() == [text]
+    assert found(packages=["numpy"]) == [] and found("torch==2.9.0") == [], "it was made for another wish"
+    assert found(pins={**PINS, "driver": {"version": "470.256.02"}}) == [], "it does not fit any more"
+    assert found("torch") == [] and found(path=str(tmp_path)) == [], "the module says what is wrong"
+    (tmp_path / "locks" / "list.txt").write_text(text.replace("--hash", "--hush"))
+    assert found() == []
