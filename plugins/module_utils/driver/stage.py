@@ -11,8 +11,6 @@ import os
 import shutil
 import tarfile
 
-from ansible.module_utils.urls import open_url
-
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, repository, state, transaction
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
@@ -27,6 +25,9 @@ NEXT = "Nothing was changed. Check nvidia_driver_repository (mlinfra_mirrors.nvi
 
 def download(url, proxy, expected_sha256):
     """Bytes of the file that holds the key which signs the repository. :raises Unusable:"""
+    # Here, since it is half of what a module loads, and a host where nothing is to be done fetches nothing.
+    from ansible.module_utils.urls import open_url
+
     # open_url asks the environment for a proxy, and apt is told the same.
     for name in ("http_proxy", "https_proxy"):
         if proxy:
