@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is on a host besides a driver and has to be of its version (resolve.names.beside): it moves with the driver, and comes to no host."""
+"""What is on a host besides a driver and has to be of its version (resolve.names.beside): it moves with it, and comes to no host."""
 
 from __future__ import annotations
 

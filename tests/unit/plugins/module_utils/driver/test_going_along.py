@@ -61,14 +61,14 @@ def test_half_installed_is_not_here():
         (
             going_along.APT,
             "nvidia",
-            "NVIDIA's repository has no nvidia-imex 595.58.03 (there is: 580.95.05, 590.48.01). Nothing was changed. Remove it (apt-get remove "
-            "nvidia-imex), use a mirror that has it, or choose another driver.",
+            "NVIDIA's repository has no nvidia-imex 595.58.03 (there is: 580.95.05, 590.48.01). Nothing was changed. Remove it "
+            "(apt-get remove nvidia-imex), use a mirror that has it, or choose another driver.",
         ),
         (
             going_along.DNF,
             "nvidia",
-            "NVIDIA's repository has no nvidia-imex 595.58.03 (there is: 580.95.05, 590.48.01). Nothing was changed. Remove it (dnf remove "
-            "nvidia-imex), use a mirror that has it, or choose another driver.",
+            "NVIDIA's repository has no nvidia-imex 595.58.03 (there is: 580.95.05, 590.48.01). Nothing was changed. Remove it "
+            "(dnf remove nvidia-imex), use a mirror that has it, or choose another driver.",
         ),
         (
             going_along.APT,
@@ -91,7 +91,9 @@ def test_pins_say_which_build_and_none_else_is_taken():
     (told,) = chosen({"nvidia-imex": "580.95.05-1"}, {"nvidia-imex": ["595.58.03-2"]}, "595.58.03", pins=pins)[2]
     assert "has no nvidia-imex 595.58.03-1 (there is: 595.58.03-2)" in told
     (told,) = chosen({"nvidia-imex": "580.95.05-1"}, available, "580.126.09", pins=pins)[2]
-    assert told.startswith("nvidia_driver_pins.packages.nvidia-imex is 595.58.03-1: it has to be of exactly the driver's version, 580.126.09")
+    assert told.startswith(
+        "nvidia_driver_pins.packages.nvidia-imex is 595.58.03-1: it has to be of exactly the driver's version, 580.126.09"
+    )
 
 
 NAMES = ["nvidia-imex", "nvidia-imex-570", "nvidia-imex-580", "libnvsdm", "libnvsdm-570", "libnvidia-nscq-595", "nvidia-settings"]
