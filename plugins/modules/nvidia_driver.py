@@ -305,7 +305,7 @@ def run(module, backend, folder):
         recorded = job.recorded(seen["packages"], known)
         changed = manifest != seen["manifest"] or record.text(recorded) != seen["pins"]
     before = state.driver_packages(seen["packages"], decided["driver"] or seen["manifest"].get("driver") or "")
-    before.update({name: seen["packages"][name]["version"] for name in job.besides})
+    before.update({name: seen["packages"][name]["version"] for name in job.besides if state.installed(seen["packages"], name)})
     gone = {one["name"] for one in actions or [] if one["action"] == "remove"}
     after = {name: version for name, version in before.items() if name not in gone}
     after.update({one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})

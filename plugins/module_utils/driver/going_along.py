@@ -15,10 +15,14 @@ PLACES = {
 }
 
 
-def here(packages, driver, source="nvidia"):
-    """{name here: [names that it may have for this driver, the usual one first]}. packages: see state.packages, rpms.packages."""
+def here(packages, driver, source="nvidia", lost=()):
+    """{name here: [names that it may have for this driver, the usual one first]}.
+
+    packages: see state.packages, rpms.packages; lost: see state.lost.
+    """
     branch = int(driver.split(".")[0])
-    found = {name: names.beside(name, branch, source) for name in sorted(packages) if state.installed(packages, name)}
+    there = {name for name in packages if state.installed(packages, name)}
+    found = {name: names.beside(name, branch, source) for name in sorted(there.union(lost))}
     return {name: called for name, called in found.items() if called}
 
 
@@ -29,24 +33,29 @@ def driver_of(job):
 
 def wanted(job):
     """Names to ask a package manager about, sorted; empty when nothing has to go along."""
-    return sorted({one for called in here(job.seen["packages"], driver_of(job), job.wish["source"]).values() for one in called})
+    found = here(job.seen["packages"], driver_of(job), job.wish["source"], job.seen["lost"])
+    return sorted({one for called in found.values() for one in called})
 
 
 def take(job, available, remove):
     """Set job.besides and add to job.picked. Returns messages about what would stay behind. available: {name: [versions]}."""
-    job.besides, picked, told = chosen(job.wish, job.seen["packages"], available, driver_of(job), remove)
+    job.besides, picked, told = chosen(job.wish, job.seen["packages"], available, driver_of(job), remove, job.seen["lost"])
     job.picked.update(picked)
     return told
 
 
-def chosen(wish, packages, available, driver, remove):
-    """({name here: name for the new driver}, {that name: version}, [messages]) of what is here. Pins that name it say which build."""
+def chosen(wish, packages, available, driver, remove, lost=()):
+    """({name here: name for the new driver}, {that name: version}, [messages]) of what is here. Pins that name it say which build.
+
+    What a killed change took off has the name for the new driver in place of a name here.
+    """
     found, picked, told = {}, {}, []
     pinned = (wish["pins"] or {}).get("packages") or {}
-    for name, called in here(packages, driver, wish["source"]).items():
+    for name, called in here(packages, driver, wish["source"], lost).items():
         fitting = {new: fit(packages, available, driver, new, pinned.get(new)) for new in called}
         new = next((one for one in called if fitting[one]), called[0])
-        found[name] = new
+        gone = not state.installed(packages, name)
+        found[new if gone else name] = new
         if fitting[new]:
             picked[new] = versions.newest(fitting[new])
         elif new in pinned and versions.upstream(pinned[new]) != driver:
@@ -56,7 +65,7 @@ def chosen(wish, packages, available, driver, remove):
             )
         else:
             there = available.get(new, []) if new in pinned else map(versions.upstream, available.get(new, []))
-            told.append(missing(wish["source"], (name, packages[name]["version"]), (new, pinned.get(new, driver)), there, remove))
+            told.append(missing(wish["source"], (name, packages.get(name)), (new, pinned.get(new, driver)), there, remove))
     return found, picked, told
 
 
@@ -67,12 +76,18 @@ def fit(packages, available, driver, new, pinned):
 
 
 def missing(source, old, new, there, remove):
-    """The message about one that would stay behind. old, new: (name, version) each; there: versions that the source has."""
-    has, then = PLACES[source]
+    """The message about one that would stay behind.
+
+    old: (name, what is known of it); new: (name, version); there: versions that the source has.
+    """
+    (has, then), (name, package) = PLACES[source], old
+    version = (package or {}).get("version")
+    what = "%s %s is on this host" % (name, version) if version else "%s was on this host when a change of the driver was stopped," % name
+    leave = "Remove it (%s %s)" % (remove, name) if version else "Remove %s to go without it" % state.BEGUN
+    has_now = ", ".join(sorted(set(there), key=versions.kernel_key)) or "none"
     return (
-        "%s %s is on this host and has to be of the driver's version: %s no %s %s (there is: %s). Nothing was changed. Remove it (%s %s), "
-        "%s, or choose another driver."
-        % (*old, has, *new, ", ".join(sorted(set(there), key=versions.kernel_key)) or "none", remove, old[0], then)
+        "%s and has to be of the driver's version: %s no %s %s (there is: %s). Nothing was changed. %s, %s, or choose another driver."
+        % (what, has, *new, has_now, leave, then)
     )
 
 

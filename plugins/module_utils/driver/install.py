@@ -64,7 +64,7 @@ class Install:
         return driver
 
     def _forward(self, change, images, aside):
-        change.write(state.BEGUN, b"")
+        change.write(state.BEGUN, "".join("%s\n" % name for name in sorted(set(self.besides.values()))).encode())
         if self.wish["take_over"]:
             aside.take(self.seen["running"])
         for path, data in self.texts().items():

@@ -56,7 +56,7 @@ def locks(tmp_path, monkeypatch):
 
 
 def job(program, **decided):
-    seen = {"packages": {"theirs": {"version": "1-1", "held": False}}, "manifest": {}, "lists": True}
+    seen = {"packages": {"theirs": {"version": "1-1", "held": False}}, "manifest": {}, "lists": True, "lost": []}
     found = dnf_install.Install(
         dict(WISH), seen, {"kernel_packages": [HEADERS], "settled": False, "remove": [], "files_due": [], **decided}, program
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, going_along, install, plan, prepare, record
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, going_along, install, plan, prepare, record, state
 from tests.unit.plugins.module_utils.driver.test_plan import package
 from tests.unit.plugins.module_utils.driver.test_record import host, known
 
@@ -48,6 +48,37 @@ def test_the_source_says_which_of_two_names_it_has():
 def test_what_is_of_the_driver_already_needs_no_source():
     names, picked, told = chosen({"nvidia-imex": "580.95.05-1"}, {}, "580.95.05")
     assert (names, picked, told) == ({"nvidia-imex": "nvidia-imex"}, {"nvidia-imex": "580.95.05-1"}, [])
+
+
+def test_what_a_killed_change_took_off_comes_back():
+    """The old name is gone, and the new one was not yet there."""
+    available = {"nvidia-imex": ["595.58.03-1"], "nvidia-imex-570": ["570.172.08-1"]}
+    one = job(Program(), {})
+    one.seen["lost"] = ["nvidia-imex"]
+    assert going_along.take(one, available, going_along.APT) == [] and one.picked["nvidia-imex"] == "595.58.03-1"
+    assert one.besides == {"nvidia-imex": "nvidia-imex"} and one.leaving() == ["nvidia-kernel-dkms"]
+    one.picked = {"nvidia-driver-cuda": "570.172.08-1"}
+    assert going_along.take(one, available, going_along.APT) == [] and one.picked["nvidia-imex-570"] == "570.172.08-1"
+    assert one.leaving() == ["nvidia-kernel-dkms"], "apt would be told to remove what it does not know"
+    one.picked = {"nvidia-driver-cuda": "610.43.02-1"}
+    assert going_along.take(one, available, going_along.APT) == [
+        "nvidia-imex was on this host when a change of the driver was stopped, and has to be of the driver's version: NVIDIA's repository "
+        "has no nvidia-imex 610.43.02 (there is: 595.58.03). Nothing was changed. Remove /var/lib/mlinfra/nvidia_driver/begun to go "
+        "without it, use a mirror that has it, or choose another driver."
+    ]
+
+
+def test_a_change_writes_down_what_goes_along_before_it_begins(monkeypatch, tmp_path):
+    written = {}
+    change = type("Change", (), {"write": lambda self, path, data, late=False: written.update({path: data})})()
+    one = job(Program(), {"libnvsdm-570": "570.172.08-1", "libnvsdm": "570.172.08-1", "nvidia-imex": "580.95.05-1"}, take_over=False)
+    going_along.take(one, {"libnvsdm": ["595.58.03-1"], "nvidia-imex": ["595.58.03-1"]}, going_along.APT)
+    monkeypatch.setattr(one, "texts", lambda: pytest.fail("enough"))
+    with pytest.raises(pytest.fail.Exception, match="enough"):
+        one._forward(change, set(), None)
+    begun = tmp_path / "begun"
+    begun.write_bytes(written[state.BEGUN])
+    assert state.lost(str(begun)) == ["libnvsdm", "nvidia-imex"] and state.lost(str(tmp_path / "none")) == []
 
 
 def test_half_installed_is_not_here():
@@ -134,7 +165,7 @@ class Program:
 
 def job(program, packages, **wish):
     decided = {"settled": False, "remove": ["nvidia-kernel-dkms"], "kernel_packages": [], "files_due": []}
-    found = install.Install({**WISH, **wish}, {"packages": here(**packages), "manifest": {}, "lists": True}, decided, program)
+    found = install.Install({**WISH, **wish}, {"packages": here(**packages), "manifest": {}, "lists": True, "lost": []}, decided, program)
     found.picked = {"nvidia-driver-cuda": "595.58.03-1"}
     return found
 
