@@ -13,6 +13,9 @@ description:
   - Installs a driver from NVIDIA's repository or from the distribution, pinned and held, with its kernel modules built for the wished
     kernels, or its user space alone. Role P(mlinfra.hosts.nvidia_driver#role) calls it.
   - A repository is read into a folder of its own, and the installation is simulated, before anything is changed.
+  - What has to be of the driver's version and is no part of it (C(nvidia-imex), C(libnvidia-nscq), C(libnvsdm)) moves with the driver where
+    it is installed, by the name that it has for the driver's branch, and is held with it. It comes to no host by itself. Where no source
+    has it for that driver, the change is refused.
   - When a step fails, as when DKMS cannot build the modules, every package and file that this change brought is removed again, versions,
     holds and sources are set back, and the module fails with the reason.
   - Wants root; and apt and dpkg, or dnf 4 and rpm. It runs their programs, so their Python bindings are not wanted.
@@ -302,7 +305,10 @@ def run(module, backend, folder):
         recorded = job.recorded(seen["packages"], known)
         changed = manifest != seen["manifest"] or record.text(recorded) != seen["pins"]
     before = state.driver_packages(seen["packages"], decided["driver"] or seen["manifest"].get("driver") or "")
-    after = dict(before, **{one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
+    before.update({name: seen["packages"][name]["version"] for name in job.besides if state.installed(seen["packages"], name)})
+    gone = {one["name"] for one in actions or [] if one["action"] == "remove"}
+    after = {name: version for name, version in before.items() if name not in gone}
+    after.update({one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
     if actions is None:
         after.update(dict.fromkeys(installs(wish, actions, decided), "(version not known yet)"))
         module.warn(

@@ -18,6 +18,9 @@ PINS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "pins"
 PINNED = ("bookworm-0", "trixie-0", "switched-0")
 FIRST, LATER, POISONED, NO_FABRIC, GONE = "580.95.05", "595.58.03", "595.99.03", "590.44.01", "580.65.06"
 FOREIGN = "/etc/apt/sources.list.d/cuda.list"
+# Hosts that have what goes along with a driver, and what is in its names there.
+BESIDE = {"switched-0": "", "bookworm-0": "-570"}
+NODES, LIBRARY = "/etc/nvidia-imex/nodes_config.cfg", "/usr/lib/x86_64-linux-gnu/libnvsdm.so.1"
 MANIFEST = "/var/lib/mlinfra/nvidia_driver.json"
 RECORD = "/var/lib/mlinfra/nvidia_driver/pins.json"
 
@@ -32,16 +35,16 @@ class Hosts:
     def __init__(self, folder):
         self.folder = folder
 
-    def converge(self, wishes, code=0, playbook="converge.yml"):
+    def converge(self, wishes, code=0, playbook="converge.yml", options=()):
         """The output of the role with other variables for some hosts, on these alone. wishes: {host: {variable: value}}."""
         inventory = self.folder / "wishes.yml"
         inventory.write_text(json.dumps({"all": {"hosts": wishes}}))
-        done = play(SCENARIO, "-i", inventory, "--limit", ",".join(wishes), SCENARIO / playbook)
+        done = play(SCENARIO, "-i", inventory, "--limit", ",".join(wishes), *options, SCENARIO / playbook)
         assert done.returncode == code, done.stdout[-6000:] + done.stderr[-2000:]
         return done.stdout
 
-    def move(self, driver, *names, code=0):
-        return self.converge({name: {"nvidia_driver_pins": str(PINS / f"{name}-{driver}.json")} for name in names}, code)
+    def move(self, driver, *names, code=0, options=()):
+        return self.converge({name: {"nvidia_driver_pins": str(PINS / f"{name}-{driver}.json")} for name in names}, code, options=options)
 
     def run(self, script, *names):
         """{host: what a shell script prints there}."""
@@ -81,7 +84,7 @@ def is_driver(hosts, driver, *names):
         if name != "switched-0":
             wanted.pop("nvidia-fabricmanager", None)
         assert {one: packages.get(one, (None,))[0] for one in wanted} == wanted, name
-        family = {one: about for one, about in packages.items() if "nvidia" in one or "cuda" in one}
+        family = {one: about for one, about in packages.items() if "nvidia" in one or "cuda" in one or "nvsdm" in one}
         assert {version for version, _ in family.values()} == {f"{driver}-1"}, (name, family)
         assert {want for _, want in family.values()} == {"hold"}, (name, family)
         assert ("nvidia-fabricmanager" in family) is (name == "switched-0")
@@ -122,6 +125,34 @@ def test_version_that_is_gone_is_refused(hosts):
     assert hosts.differences(before) == {}
 
 
+def went_along(hosts, driver):
+    """Whether what these hosts have besides their driver is of its version alone, with what somebody set."""
+    script = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' 'nvidia-imex*' 'libnvsdm*' | grep ' installed$'\n"
+    script += f"cat {LIBRARY}; tail -n 1 {NODES}; systemctl is-enabled nvidia-imex"
+    expected = [f"libnvsdm {driver}-1 installed", f"nvidia-imex {driver}-1 installed", f"libnvsdm {driver}", "10.87.0.9", "enabled"]
+    return hosts.run(script, *BESIDE) == dict.fromkeys(BESIDE, "\n".join(expected))
+
+
+def test_what_is_besides_the_driver_is_seen_before_anything_is_changed(hosts):
+    """One host has it of its driver, the other one by the names of a driver before, which nobody moved."""
+    for name, suffix in BESIDE.items():
+        hosts.run(f"apt-get -qq -y install nvidia-imex{suffix} libnvsdm{suffix} >/dev/null 2>&1", name)
+    hosts.run(f"echo 10.87.0.9 >>{NODES}; systemctl -q enable nvidia-imex", *BESIDE)
+    assert hosts.run(f"cat {LIBRARY}", *BESIDE) == {"switched-0": f"libnvsdm {FIRST}", "bookworm-0": "libnvsdm 570.172.08"}
+    before = hosts.snapshots(*BESIDE)
+    (told,) = failures(hosts.move(NO_FABRIC, "bookworm-0", code=2)).values()
+    for one in ("libnvsdm", "nvidia-imex"):
+        assert (
+            f"{one}-570 570.172.08-1 is on this host and has to be of the driver's version: NVIDIA's repository has no {one} {NO_FABRIC} "
+            f"(there is: 580.95.05, 580.126.09, 590.48.01, "
+        ) in told, told
+        assert f"Nothing was changed. Remove it (apt-get remove {one}-570), use a mirror that has it, or choose another driver." in told
+    output = hosts.move(LATER, *BESIDE, options=("--check", "--diff"))
+    assert all(changes(output).values())
+    assert output.count(f"+nvidia-imex {LATER}-1") == 2 and output.count(f"+libnvsdm {LATER}-1") == 2, output
+    assert hosts.differences(before) == {}
+
+
 def test_poisoned_branch_is_undone(hosts):
     before, record = hosts.snapshots(*PINNED), hosts.recorded(*PINNED)
     told = failures(hosts.move(POISONED, *PINNED, code=2))
@@ -138,6 +169,7 @@ def test_poisoned_branch_is_undone(hosts):
 def test_upgrade_across_branches_and_nothing_the_second_time(hosts):
     assert all(changes(hosts.move(LATER, *PINNED)).values())
     is_driver(hosts, LATER, *PINNED)
+    assert went_along(hosts, LATER)
     for name, record in hosts.recorded(*PINNED).items():
         assert record == {"schema": 1, "current": pins(name, LATER), "previous": pins(name, FIRST)}
     assert changes(hosts.move(LATER, *PINNED)) == dict.fromkeys(PINNED, 0)
@@ -147,6 +179,7 @@ def test_back_to_what_facts_say_was_before(hosts):
     wish = {"nvidia_driver_pins": "{{ ansible_facts['mlinfra_gpu'].pins.previous }}"}
     assert all(changes(hosts.converge(dict.fromkeys(PINNED, wish), playbook="back.yml")).values())
     is_driver(hosts, FIRST, *PINNED)
+    assert went_along(hosts, FIRST)
     for name, record in hosts.recorded(*PINNED).items():
         assert record == {"schema": 1, "current": pins(name, FIRST), "previous": pins(name, LATER)}
     assert changes(hosts.move(FIRST, *PINNED)) == dict.fromkeys(PINNED, 0)

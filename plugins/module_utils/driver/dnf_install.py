@@ -8,6 +8,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     dnf,
     dnf_prepare,
     dnf_transaction,
+    going_along,
     install,
     plan,
     rpms,
@@ -18,8 +19,6 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
 
 class Install(install.Install):
     reasons = staticmethod(dnf.reasons)
-    # {name: what it is called for the new driver} of packages that go along with it, see dnf_prepare.going_along.
-    besides = {}
 
     def transaction(self):
         return dnf_transaction.Transaction(self.program)
@@ -60,7 +59,7 @@ class Install(install.Install):
 
     def _without_old_names(self):
         """Removes what is called otherwise now, and would stay of the old driver."""
-        renamed = sorted(name for name, new in self.besides.items() if name != new)
+        renamed = going_along.old_names(self.besides)
         there = self.packages() if renamed else {}
         old = [name for name in renamed if state.installed(there, name)]
         if old:

@@ -10,7 +10,7 @@ import os
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     dnf,
-    pinned,
+    going_along,
     plan,
     prepare,
     repository,
@@ -18,10 +18,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     stage,
     state,
     versionlock,
-    versions,
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 
 REPOSITORIES = ("/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d")
 PLUGINS = "/etc/dnf/plugins"
@@ -125,33 +123,7 @@ def choose(job, available, options):
         besides, more = repository.newest_of(available, wish["companions"])
         prepare.refuse(told + more)
         job.picked.update(besides)
-    job.besides, versions_of, told = going_along(job.seen["packages"], available, versions.upstream(job.picked[wish["packages"][0]]))
-    prepare.refuse(told)
-    job.picked.update(versions_of, **pinned.exact(wish["pins"], versions_of))
-
-
-def going_along(packages, available, driver):
-    """({name here: name of the new driver's}, {name: version}, [messages]) of what is here besides and has to be of the driver's version.
-
-    packages: see rpms.packages_of; available: {name: [versions]} of NVIDIA's repository; driver: the version that is to come.
-    """
-    found, picked, told = {}, {}, []
-    for name in sorted(packages):
-        new = names.beside(name, int(driver.split(".")[0])) if state.installed(packages, name) else None
-        if not new:
-            continue
-        found[name] = new
-        fitting = [one for one in available.get(new, []) if versions.upstream(one) == driver]
-        if fitting:
-            picked[new] = versions.newest(fitting)
-            continue
-        there = sorted({versions.upstream(one) for one in available.get(new, [])}, key=versions.kernel_key)
-        told.append(
-            "%s %s is on this host and has to be of the driver's version: NVIDIA's repository has no %s %s (there is: %s). Nothing was "
-            "changed. Remove it (dnf remove %s), use a mirror that has it, or choose another driver."
-            % (name, packages[name]["version"], new, driver, ", ".join(there) or "none", name)
-        )
-    return found, picked, told
+    prepare.refuse(going_along.take(job, available, going_along.DNF))
 
 
 def locked_by_others(job):

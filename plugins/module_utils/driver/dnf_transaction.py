@@ -44,7 +44,6 @@ class Transaction(transaction.Kept):
         super().__init__(program, GROWING)
         self.before = rpms.database(program.run)
         self.caches = set(glob.glob(CACHES))
-        self.wanted = set(transaction.links(transaction.WANTED))
 
     def brought(self):
         """Packages that this transaction has put on the host, sorted."""
@@ -99,7 +98,5 @@ class Transaction(transaction.Kept):
         """Remove what no package owns and was not there before."""
         for path in set(glob.glob(CACHES)) - self.caches:
             shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
-        for path in set(transaction.links(transaction.WANTED)) - self.wanted:
-            if not os.path.exists(path):
-                os.unlink(path)
+        self._sweep_links()
         self._sweep_growing()

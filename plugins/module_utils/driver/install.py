@@ -13,6 +13,7 @@ import time
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     dkms,
+    going_along,
     installer,
     plan,
     record,
@@ -38,6 +39,8 @@ class Install:
         self.wish, self.seen, self.decided, self.program = wish, seen, decided, program
         self.began = time.time()
         self.picked, self.pinning, self.preferences, self.key = {}, None, None, None
+        # {name: what it is called for the new driver} of packages that go along with it, see going_along.chosen.
+        self.besides = {}
         # As apt.simulate says them; None while no package list tells them.
         self.actions = None
         self.made_initrd = False
@@ -61,7 +64,7 @@ class Install:
         return driver
 
     def _forward(self, change, images, aside):
-        change.write(state.BEGUN, b"")
+        change.write(state.BEGUN, "".join("%s\n" % name for name in sorted(set(self.besides.values()))).encode())
         if self.wish["take_over"]:
             aside.take(self.seen["running"])
         for path, data in self.texts().items():
@@ -121,10 +124,16 @@ class Install:
             self._without_old_pinning()
             if self.pinning:
                 self.program.install("pinning", [self.pinning])
-            wished = self.wish["packages"] + self.wish["companions"]
+            wished = self.wish["packages"] + self.wish["companions"] + sorted(set(self.besides.values()))
             names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in wished]
-            self.program.install("driver", names + ["%s-" % name for name in self.decided["remove"]])
+            change.keep_settings(going_along.old_names(self.besides))
+            # apt takes off what has to go first: of two names of one thing, both have its files.
+            self.program.install("driver", names + ["%s-" % name for name in self.leaving()])
         return self._without_old_driver()
+
+    def leaving(self):
+        """What goes with the change: the other flavor, and what is called otherwise for the new driver."""
+        return self.decided["remove"] + going_along.old_names(self.besides)
 
     def _fetch(self):
         """All packages, before the first is changed: a source that goes away in the middle would leave neither driver whole."""

@@ -8,6 +8,7 @@ import time
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
+    going_along,
     installer,
     pinned,
     plan,
@@ -60,11 +61,13 @@ def prepare(job, folder):
     elif wish["pins"] and job.seen["lists"] and (decided["kernel_packages"] or not decided["settled"]):
         options = stage.without_ours(folder) if wish["source"] == "distribution" else []
         choose_pinned(job, options)
+        from_distribution(job, options)
     elif wish["source"] == "distribution" and not decided["settled"] and job.seen["lists"]:
         options = stage.without_ours(folder)
         there = job.program.versions(wish["packages"], options)
         job.picked, told = repository.chosen(there, wish["packages"], wish["branch"], wish["version"], wish["source"])
         refuse(told)
+        from_distribution(job, options)
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
     if not job.seen["lists"]:
@@ -77,7 +80,7 @@ def simulate(job, add, options):
     """What apt would do. :raises Refused: it cannot be done, others' packages are in the way, or the disk is too small."""
     decided = job.decided
     names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
-    names += ["%s-" % name for name in decided["remove"]] + decided["kernel_packages"]
+    names += ["%s-" % name for name in job.leaving()] + decided["kernel_packages"]
     try:
         actions = job.program.simulate(names + add, options)
     except apt.Failed as error:
@@ -86,7 +89,8 @@ def simulate(job, add, options):
             % (", ".join(names), "; ".join(apt.reasons(error.output)), ", or other nvidia_driver_pins" if job.wish["pins"] else "")
         ) from error
     refuse(plan.foreign_holds(job.seen["packages"], actions, job.seen["manifest"].get("held") or []))
-    refuse(plan.foreign_removals(job.seen["packages"], actions))
+    others = [one for one in actions if one["name"] not in job.leaving()]
+    refuse(plan.foreign_removals(job.seen["packages"], others))
     refuse(room.problems(job.program, names + add, actions, options))
     return actions
 
@@ -112,14 +116,23 @@ def from_repository(job, staged):
         besides, more = repository.newest_of(staged.available, wish["companions"])
         refuse(told + more)
         job.picked.update(besides)
+    if not decided["settled"]:
+        refuse(going_along.take(job, staged.available, going_along.APT))
     driver = decided["driver"] or versions.upstream(job.picked[wish["packages"][0]])
     # With pins our own preferences have each package's version; the repository's package would say the same once more.
     job.pinning = None if wish["pins"] else repository.pinning(staged.available, wish["branch"], wish["version"])
     pins = repository.one_driver(staged.available, driver)
-    besides = {name: job.picked[name] for name in wish["companions"]}
+    besides = {name: job.picked[name] for name in [*wish["companions"], *job.besides.values()]}
     pinned_by_package = job.pinning and job.pinning.endswith(wish["version"] or str(wish["branch"]))
     job.preferences = repository.preferences_text(staged.release, dict({} if pinned_by_package else pins, **besides))
     return options(repository.preferences_text(staged.release, dict(pins, **besides)))
+
+
+def from_distribution(job, options):
+    """What goes along comes from the host's own sources. :raises Refused: they do not have it"""
+    asked = [] if job.decided["settled"] else going_along.wanted(job)
+    if asked:
+        refuse(going_along.take(job, job.program.versions(asked, options), going_along.APT))
 
 
 def choose_pinned(job, options):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import state, versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import going_along, state, versions
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names, pins, tables
 
 SCHEMA = 1
@@ -38,6 +38,12 @@ def driver_names(platform, source, version, flavor):
     branch = tables.branch_of(version)
     fabric = names.fabric_manager(platform, source, branch)
     return names.driver(platform, source, branch, flavor) + ([fabric] if fabric else []) + [names.NVLSM]
+
+
+def beside(known, version):
+    """{name: version} of what is installed besides a driver and is of its version."""
+    there = {name: state.installed(known, name) for name in going_along.here(known, version)}
+    return {name: one for name, one in there.items() if versions.upstream(one) == version}
 
 
 def of_driver(found):
@@ -87,7 +93,7 @@ def user_spaces(known, platform, source):
 def written(known, host, kernels, chosen):
     """Pins of schema 1 of what is installed. chosen: (source, flavor, version)."""
     source, flavor, version = chosen
-    platform, packages, listed = host["platform"], {}, []
+    platform, packages, listed = host["platform"], beside(known, version), []
     for name in driver_names(platform, source, version, flavor):
         if state.installed(known, name):
             packages[name] = state.installed(known, name)
@@ -140,7 +146,7 @@ def after(recorded, was, now):
 
 
 def now(wished, was, found):
-    """Pins of a host whose driver is settled: those that were asked for, else those that were written down with kernels that came since.
+    """Pins of a host whose driver is settled: those that were asked for, else those that were written down with what came since.
 
     wished: pins or None; was: see before(); found: the snapshot.
     """
@@ -150,7 +156,8 @@ def now(wished, was, found):
         return found
     here = {one["release"] for one in was["kernels"]}
     new = [one for one in found["kernels"] if one["release"] not in here]
-    if not new:
+    besides = {name: version for name, version in found["packages"].items() if names.beside(name, found["driver"]["branch"])}
+    if not new and besides.items() <= was["packages"].items():
         return was
     packages = {name: found["packages"][name] for one in new for name in (one["headers"], one["image"]) if name}
-    return dict(was, kernels=list(was["kernels"]) + new, packages=dict(sorted(dict(was["packages"], **packages).items())))
+    return dict(was, kernels=list(was["kernels"]) + new, packages=dict(sorted(dict(was["packages"], **packages, **besides).items())))

@@ -84,6 +84,7 @@ def look(run):
         "manifest": state.manifest(),
         "pins": read(state.PINS) or "",
         "begun": os.path.exists(state.BEGUN),
+        "lost": state.lost(),
         "sources": {},
         "keyrings": {},
         "lists": True,

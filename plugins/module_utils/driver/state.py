@@ -37,7 +37,8 @@ KEY_FILE = re.compile(r"/[\w./+-]+\.(?:gpg|asc|pgp)\b")
 
 
 def look():
-    """{packages, files, manifest, pins, begun, sources, keyrings, lists, running, installed_kernels, header_kernels, loaded, nouveau}."""
+    """{packages, files, manifest, pins, begun, lost, sources, keyrings, lists} and, of kernels and their modules, {running,
+    installed_kernels, header_kernels, loaded, nouveau}."""
     sources = {path: read(path) for path in source_files() if path != repository.SOURCE}
     return {
         "packages": packages(),
@@ -45,6 +46,7 @@ def look():
         "manifest": manifest(),
         "pins": read(PINS) or "",
         "begun": os.path.exists(BEGUN),
+        "lost": lost(),
         "sources": sources,
         "keyrings": keyrings(sources),
         "lists": bool(glob.glob(os.path.join(LISTS, "*_Packages*"))),
@@ -84,6 +86,11 @@ def digest(path):
             return hashlib.sha256(file.read()).hexdigest()
     except OSError:
         return None
+
+
+def lost(path=BEGUN):
+    """Names of what was to go along in a change that was killed: the old names may be gone, and the new ones not yet there."""
+    return (read(path) or "").split()
 
 
 def manifest(path=MANIFEST):

@@ -12,6 +12,7 @@ import shutil
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, state
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 
+CONFFILE = re.compile(r"^ (/.*) [0-9a-f]{32}\b", re.MULTILINE)
 EXTENDED = "/var/lib/apt/extended_states"
 ARCHIVES = "/var/cache/apt/archives"
 WANTED = "/etc/systemd/system/*.wants/*"
@@ -46,6 +47,7 @@ class Kept:
     def __init__(self, program, growing):
         self.program = program
         self.files, self.late = {}, set()
+        self.wanted = links(WANTED)
         self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in growing}
 
     def keep(self, path):
@@ -54,7 +56,7 @@ class Kept:
             self.files[path] = (open_bytes(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else None)
 
     def write(self, path, data, late=False):
-        """Write a root-owned, readable file in one step; None removes it. late: apt cannot work while it is as before."""
+        """Write a root-owned, readable file in one step; None removes it. late: it comes back last, since apt cannot work with it."""
         self.keep(path)
         if late:
             self.late.add(path)
@@ -78,6 +80,18 @@ class Kept:
         except apt.Failed as error:
             left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(self.reasons(error.output))))
 
+    def _sweep_links(self):
+        """Which services are enabled, as before."""
+        now = links(WANTED)
+        # A package that enables its service may forget it when it goes; what leads to a unit that is there is somebody's.
+        for path in set(now) - set(self.wanted):
+            if not os.path.exists(path):
+                os.unlink(path)
+        # A package that is purged has its service disabled, also one that came in the place of the package whose service that was.
+        for path in set(self.wanted) - set(now):
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            os.symlink(self.wanted[path], path)
+
     def _sweep_growing(self):
         """Remove what no package owns and was not there before, and folders that are empty now."""
         for top, was in self.growing.items():
@@ -99,12 +113,21 @@ class Transaction(Kept):
         self.before = snapshot()
         self.downloads = set(glob.glob(os.path.join(ARCHIVES, "*.deb")))
         self.lists = set(glob.glob(self.pattern))
-        self.wanted = set(links(WANTED))
         self.keep(EXTENDED)
 
     def brought(self):
         """Packages that this transaction has put on the host, sorted."""
         return difference(self.before, snapshot())["new"]
+
+    def keep_settings(self, names):
+        """Remember what somebody set in the files of packages that others are about to replace.
+
+        An undo purges these others, and with them the settings, which have one path in both.
+        """
+        asked = ["dpkg-query", "--show", "--showformat=${Conffiles}\\n", *names]
+        for path in CONFFILE.findall(self.program.call("settings", asked)) if names else []:
+            self.keep(path)
+            self.late.add(path)
 
     def hold(self, names):
         select(self.program, dict.fromkeys(names, "hold"))
@@ -153,16 +176,13 @@ class Transaction(Kept):
         self.drop_downloads()
         for path in set(glob.glob(self.pattern)) - self.lists:
             os.unlink(path)
-        # A package that enables its service may forget it when it goes; what leads to a unit that is there is somebody's.
-        for path in set(links(WANTED)) - self.wanted:
-            if not os.path.exists(path):
-                os.unlink(path)
+        self._sweep_links()
         self._sweep_growing()
 
 
 def links(pattern):
-    """Symbolic links, also those that lead nowhere."""
-    return [path for path in glob.glob(pattern) if os.path.islink(path)]
+    """{path: target} of symbolic links, also of those that lead nowhere."""
+    return {path: os.readlink(path) for path in glob.glob(pattern) if os.path.islink(path)}
 
 
 def listing(top):

@@ -43,7 +43,8 @@ INTERESTING = re.compile(
     r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel)$"
 )
 # What has to be of the driver's version and is no part of a driver: NVSwitch's query library, NVSwitch's management, and IMEX of GB200 and
-# GB300. Names by branch as NVIDIA's gpu-driver-container (rhel9/nvidia-driver) and yum-packaging-libnvidia-nscq have them.
+# GB300. Names by branch as NVIDIA's gpu-driver-container (rhel9/nvidia-driver, ubuntu22.04/install.sh: the branch is in them below 580) and
+# yum-packaging-libnvidia-nscq have them; packages.ubuntu.com for Ubuntu's own, which all have it; Debian has none.
 _BESIDE = re.compile(r"^(libnvidia-nscq|libnvsdm|nvidia-imex)(-\d+)?$")
 
 
@@ -85,12 +86,16 @@ def fabric_manager(platform, source, branch):
     return "nvidia-fabric-manager" if is_rpm(platform) else "nvidia-fabricmanager-%d" % branch
 
 
-def beside(name, branch):
-    """What a package that goes with a driver, and is no part of it, is called for a branch; None for any other package."""
+def beside(name, branch, source="nvidia"):
+    """What a package that goes with a driver, and is no part of it, may be called for a branch, the usual name first.
+
+    Empty for any other package. Which of them it is, the source says: each has one, as a rule.
+    """
     match = _BESIDE.match(name)
     if not match:
-        return None
-    return match.group(1) if branch >= 580 else "%s-%d" % (match.group(1), branch)
+        return []
+    plain, named = match.group(1), "%s-%d" % (match.group(1), branch)
+    return [named, plain] if branch < 580 or source == "distribution" else [plain, named]
 
 
 def headers(platform, kernel):

@@ -158,12 +158,14 @@ def whole(pins, host, wish, packages):
 
 
 def for_host(pins, host, wish):
-    """({name: version}, [warnings]): the pinned packages without those of hardware that this host has not."""
+    """({name: version}, [warnings]): the pinned packages without those of hardware that this host has not, and what goes with a driver."""
     fabric = names.fabric_manager(pins["platform"], pins["source"], tables.branch_of(pins["driver"]["version"]))
     spare = [fabric] if not rules.with_fabric(host, wish) else []
     spare += [names.NVLSM] if not host["nvlsm"] else []
     left = [name for name in spare if name in pins["packages"]]
     warnings = ["%s is pinned, and this host has no NVSwitch for it: it is left out." % name for name in left]
+    # What another host had besides its driver goes along where it is, and is judged there.
+    left += [name for name in pins["packages"] if names.beside(name, pins["driver"]["branch"])]
     return {name: version for name, version in pins["packages"].items() if name not in left}, warnings
 
 

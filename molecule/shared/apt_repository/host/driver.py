@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import beside
 from deb import Package
 
 VERSIONS = (
@@ -20,7 +21,7 @@ VERSIONS = (
 BROKEN_MODULES = "595.99.01"  # the DKMS packages end as a failed build does
 BROKEN_USER_SPACE = "595.99.02"  # nvidia-driver-cuda fails to configure
 OTHER_MODULES = "595.99.03"  # everything installs, and the kernel modules are of another driver
-WITHOUT_FABRIC = "590.44.01"  # there is no fabric manager of it
+WITHOUT_FABRIC = "590.44.01"  # there is neither a fabric manager of it nor what goes besides a driver
 # A kernel of no distribution, so that hosts can be given one that they do not have.
 KERNEL, KERNEL_VERSION = "6.1.0-98-amd64", "6.1.198-1"
 LIB = "/usr/lib/x86_64-linux-gnu"
@@ -102,9 +103,8 @@ def packages(upstream: str) -> list[Package]:
     def library(name: str, file: str, depends: str = "") -> Package:
         return package(name, f"NVIDIA {file} library", depends, files={f"{LIB}/{file}.so.{upstream}": f"{file} {upstream}\n"})
 
-    return [
-        one for one in all_packages(upstream, package, library) if not (one.name == "nvidia-fabricmanager" and upstream == WITHOUT_FABRIC)
-    ]
+    absent = {"nvidia-fabricmanager", "nvidia-imex", "libnvsdm"} if upstream == WITHOUT_FABRIC else set()
+    return [one for one in all_packages(upstream, package, library) if one.name not in absent]
 
 
 def all_packages(upstream: str, package: Callable[..., Package], library: Callable[..., Package]) -> list[Package]:
@@ -163,7 +163,7 @@ def all_packages(upstream: str, package: Callable[..., Package], library: Callab
             },
             programs=("/usr/bin/nv-fabricmanager",),
         ),
-        package("nvidia-imex", "Internode Memory Exchange service"),
+        *beside.packages(upstream),
         dkms(upstream, "nvidia-kernel-open-dkms", "nvidia-kernel-dkms", "open"),
         dkms(upstream, "nvidia-kernel-dkms", "nvidia-kernel-open-dkms", "proprietary"),
         pinning(upstream, upstream.split(".")[0], f"{upstream.split('.')[0]}.*"),

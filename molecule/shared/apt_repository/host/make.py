@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import beside
 import cuda as cuda_toolkit
 import deb
 import driver
@@ -40,8 +41,9 @@ def cuda(key: index.Key, work: Path) -> None:
     """compute/cuda/repos/<distribution>/x86_64/, a flat repository each, below nvidia/ and for each of the days."""
     built = {version: [(package, deb.write(package, work)) for package in driver.packages(version)] for version in driver.VERSIONS}
     toolkits = [(package, deb.write(package, work)) for release in cuda_toolkit.VERSIONS for package in cuda_toolkit.packages(release)]
+    old = [(package, deb.write(package, work)) for package in beside.packages(beside.OLD)]
     for tree, versions in {"nvidia": driver.VERSIONS, **DAYS}.items():
-        repositories(key, ROOT / tree / CUDA, [*toolkits, *(pair for version in versions for pair in built[version])])
+        repositories(key, ROOT / tree / CUDA, [*toolkits, *old, *(pair for version in versions for pair in built[version])])
 
 
 def repositories(key: index.Key, base: Path, built: list[tuple[deb.Package, Path]]) -> None:

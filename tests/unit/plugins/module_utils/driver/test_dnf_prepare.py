@@ -56,7 +56,7 @@ def locks(tmp_path, monkeypatch):
 
 
 def job(program, **decided):
-    seen = {"packages": {"theirs": {"version": "1-1", "held": False}}, "manifest": {}, "lists": True}
+    seen = {"packages": {"theirs": {"version": "1-1", "held": False}}, "manifest": {}, "lists": True, "lost": []}
     found = dnf_install.Install(
         dict(WISH), seen, {"kernel_packages": [HEADERS], "settled": False, "remove": [], "files_due": [], **decided}, program
     )
@@ -171,33 +171,6 @@ def test_without_another_flavor_dnf_itself_fetches_before_it_changes(locks, monk
 
 def here(**named):
     return {name: {"version": version, "status": "installed", "held": False, "broken": False} for name, version in named.items()}
-
-
-BESIDES = here(**{"libnvidia-nscq-570": "570.172.08-1", "libnvsdm": "580.95.05-1", "nvidia-imex": "580.95.05-1", "nvidia-settings": "1-1"})
-
-
-@pytest.mark.parametrize(
-    ("driver", "called"),
-    [
-        ("595.58.03", ["libnvidia-nscq", "libnvsdm", "nvidia-imex"]),
-        ("580.126.09", ["libnvidia-nscq", "libnvsdm", "nvidia-imex"]),
-        ("570.195.03", ["libnvidia-nscq-570", "libnvsdm-570", "nvidia-imex-570"]),
-    ],
-)
-def test_what_has_to_be_of_the_drivers_version_goes_along_by_the_name_of_its_branch(driver, called):
-    available = {name: ["565.57.01-1", f"{driver}-1.el9", f"{driver}-2.el9"] for name in called}
-    names, picked, told = dnf_prepare.going_along(BESIDES, available, driver)
-    assert list(names) == ["libnvidia-nscq-570", "libnvsdm", "nvidia-imex"] and list(names.values()) == called
-    assert picked == dict.fromkeys(called, f"{driver}-2.el9") and told == []
-
-
-def test_what_has_to_be_of_the_drivers_version_and_is_not_offered_is_told():
-    names, picked, told = dnf_prepare.going_along(here(**{"nvidia-imex": "580.95.05-1"}), {"nvidia-imex": ["580.95.05-1"]}, "595.58.03")
-    assert picked == {} and told == [
-        "nvidia-imex 580.95.05-1 is on this host and has to be of the driver's version: NVIDIA's repository has no nvidia-imex 595.58.03 "
-        "(there is: 580.95.05). Nothing was changed. Remove it (dnf remove nvidia-imex), use a mirror that has it, or choose another "
-        "driver."
-    ]
 
 
 def test_nothing_goes_along_that_is_not_here(monkeypatch):

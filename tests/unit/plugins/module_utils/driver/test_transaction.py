@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import transaction
@@ -62,6 +64,37 @@ def test_services_that_a_package_left_enabled_go_with_their_unit(change, tmp_pat
     (wants / "other.service").symlink_to(tmp_path / "other.service")
     change.undo()
     assert [path.name for path in wants.iterdir()] == ["other.service"]
+
+
+def test_services_that_a_package_forgot_are_enabled_again(change, tmp_path):
+    wants = tmp_path / "multi-user.target.wants"
+    change.wanted = {str(wants / "nvidia-imex.service"): "/usr/lib/systemd/system/nvidia-imex.service"}
+    change.undo()
+    assert (wants / "nvidia-imex.service").readlink() == Path("/usr/lib/systemd/system/nvidia-imex.service")
+
+
+def test_settings_of_a_package_that_another_one_replaces_come_back(change, tmp_path, monkeypatch):
+    """An undo purges the other one, and the settings with it."""
+    (nodes, gone) = tmp_path / "nodes.cfg", tmp_path / "gone.cfg"
+    nodes.write_text("10.0.0.1\n")
+    asked = []
+    hashes = "0123456789abcdef" * 2
+    told = f"\n {nodes} {hashes}\n {gone} {hashes} obsolete\n"
+    monkeypatch.setattr(change.program, "call", lambda what, command, data=None: asked.append(command) or told, raising=False)
+    change.keep_settings([])
+    assert asked == []
+    change.keep_settings(["nvidia-imex-570"])
+    assert asked[0][-1] == "nvidia-imex-570"
+
+    def restore(back, done, left):
+        nodes.write_text("# of the package\n")
+        gone.write_text("# of the package\n")
+
+    monkeypatch.setattr(change, "_restore", restore)
+    monkeypatch.setattr(transaction, "difference", lambda before, after: {"new": [], "changed": {"a": "1"}, "gone": {}, "revived": []})
+    nodes.unlink()
+    change.undo()
+    assert nodes.read_text() == "10.0.0.1\n" and not gone.exists()
 
 
 def test_what_was_fetched_goes_and_what_was_there_before_stays(tmp_path, monkeypatch):

@@ -58,6 +58,14 @@ def test_host_without_nvswitch_gets_the_rest():
     ]
 
 
+def test_what_another_host_had_besides_its_driver_is_not_for_each_host():
+    """Role nvidia_driver moves it where it is installed; no source has to have it elsewhere."""
+    pins = made()
+    pins["packages"]["nvidia-imex"] = pins["packages"]["libnvsdm-570"] = f"{pins['driver']['version']}-1"
+    found = apply(pins)
+    assert found["problems"] == found["warnings"] == [] and found["pins"] == pins and found["packages"] == made()["packages"]
+
+
 def test_kernel_of_another_host():
     pins, bare = made(), {"kernel": {"running": "6.1.0-40-amd64", "installed": ["6.1.0-40-amd64"]}}
     assert apply(pins, **bare)["problems"] == []
