@@ -19,7 +19,7 @@ description:
   - An installer that fails is said with its last lines; the next run installs what is missing.
   - With O(state=absent) dpkg or rpm remove the packages of that list, and those that a failed installer has left without one. No archive is
     needed. What other packages need stays, see RV(kept), and so do kernel headers and other dependencies that the installer fetched.
-    Nothing is removed while processes use EFA devices.
+    Nothing is removed while processes use EFA devices, nor uninstalled on the way to another release.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 extends_documentation_fragment: [mlinfra.hosts.attributes]
@@ -294,6 +294,8 @@ def run(module):
     before = seen["version"]
     steps = plan.steps(wish, seen)
     refused = problems(wish, fingerprint, steps)
+    if not refused and any(step["do"] == "uninstall" for step in steps):
+        refused = [message for message in [removal.refusal(users.look(host), seen["container"])] if message]
     if refused:
         raise carry.Refused("\n".join(refused))
     needs_archive = any(step["do"] != "build" for step in steps)

@@ -205,3 +205,14 @@ def test_what_a_failed_installer_may_have_brought_is_written_down_until_it_is_li
     assert record.read_text().splitlines()[1:] == ["efa-config_1_all", "mlinfra-none_2_amd64"]
     assert answer()["changed"]
     assert record.read_text().splitlines()[1:] == ["mlinfra-none_2_amd64"], "AWS's list does not name it"
+
+
+def test_a_way_back_waits_for_jobs(host, answer, monkeypatch):
+    answer()
+    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": [{"pid": 7, "program": "python3"}], "references": 1})
+    assert not answer(archive=None)["changed"], "what is as wished disturbs nobody"
+    (host["folder"] / "log").unlink()
+    told = answer(limits=False)
+    assert (
+        told["failed"] and "python3 (pid 7) uses EFA devices. Nothing was changed" in told["msg"] and not (host["folder"] / "log").exists()
+    )
