@@ -110,7 +110,10 @@ def test_it_goes_without_an_archive_and_what_others_need_stays():
     assert packages() == {"rdma-core": "1.47.0-1"}
     left = "/opt/amazon /etc/security/limits.d/01_efa.conf /var/lib/dkms/efa /var/log/mlinfra-efa-installer.log"
     assert as_root(f"ls -d {left} 2>/dev/null; ls -A /var/lib/dkms/efa 2>/dev/null; true").split() in ([], ["/var/lib/dkms/efa"])
-    assert settled(**wish) == 0
+    options = ("--limit", HOST, "-e", json.dumps({"mlinfra_configure": "efa", **wish}))
+    done = plays.play(SCENARIO, *options, "mlinfra.hosts.configure", "mlinfra.hosts.verify")
+    assert done.returncode == 0 and plays.changes(done.stdout)[HOST] == 0, done.stdout + done.stderr
+    assert "absent, as declared" in done.stdout
     as_root("dpkg --purge rdma-user rdma-core")
 
 

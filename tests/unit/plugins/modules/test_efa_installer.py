@@ -106,6 +106,7 @@ def test_it_is_installed_once(host, answer):
     assert told["changed"] and told["installed"]["version"] == "1.47.0" and told["unmet"] == [] and not told["reboot_required"]
     assert "installing with -y --mpi=openmpi4" in (host["folder"] / "log").read_text()
     assert [path for path in os.listdir(host["folder"]) if path.startswith("unpacked-")] == []
+    assert host["modprobe"] == [], "the module that the installer loaded stays loaded"
     told = answer(archive=None)
     assert not told["changed"] and told["diff"]["before"] == told["diff"]["after"] == "EFA software 1.47.0\n"
 
