@@ -100,7 +100,7 @@ def test_it_is_not_removed_under_jobs():
     assert everything() == before
 
 
-def test_it_goes_without_an_archive_and_what_others_need_stays():
+def test_it_goes_without_an_archive_and_what_others_need_stays(tmp_path):
     as_root("dpkg -i /srv/efa/rdma-user.deb")
     before, wish = everything(), {"efa_state": "absent", "efa_repository": "http://127.0.0.1:9"}  # where nothing answers
     output, said = converge("--check", "--diff", **wish)
@@ -110,10 +110,11 @@ def test_it_goes_without_an_archive_and_what_others_need_stays():
     assert packages() == {"rdma-core": "1.47.0-1"}
     left = "/opt/amazon /etc/security/limits.d/01_efa.conf /var/lib/dkms/efa /var/log/mlinfra-efa-installer.log"
     assert as_root(f"ls -d {left} 2>/dev/null; ls -A /var/lib/dkms/efa 2>/dev/null; true").split() in ([], ["/var/lib/dkms/efa"])
-    options = ("--limit", HOST, "-e", json.dumps({"mlinfra_configure": "efa", **wish}))
+    report = tmp_path / "verified.json"
+    options = ("--limit", HOST, "-e", json.dumps({"mlinfra_configure": "efa", "mlinfra_verify_report": str(report), **wish}))
     done = plays.play(SCENARIO, *options, "mlinfra.hosts.configure", "mlinfra.hosts.verify")
     assert done.returncode == 0 and plays.changes(done.stdout)[HOST] == 0, done.stdout + done.stderr
-    assert "absent, as declared" in done.stdout
+    assert json.loads(report.read_text())["hosts"][HOST]["efa"] == {"state": "proven", "detail": "absent, as declared"}
     as_root("dpkg --purge rdma-user rdma-core")
 
 
