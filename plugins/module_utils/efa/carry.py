@@ -176,14 +176,13 @@ def act(wish, seen, steps, gpgv, known):
             )
         # 0640: what packages' scripts print is not everybody's.
         os.close(os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640))
-        unfinished.begin(unfinished.packages_of(folder), known)
         for step in steps:
-            run_installer(
-                folder,
-                ["-y", "--uninstall"] if step["do"] == "uninstall" else plan.installer_options(wish, seen["devices"] > 0),
-                wish["timeout"],
-            )
-        unfinished.end()
+            if step["do"] == "uninstall":
+                run_installer(folder, ["-y", "--uninstall"], wish["timeout"])
+                continue
+            unfinished.begin(unfinished.packages_of(folder), known)  # behind an uninstallation, which has deleted AWS's list
+            run_installer(folder, plan.installer_options(wish, seen["devices"] > 0), wish["timeout"])
+        unfinished.end(known)
         # The installer loads its module whatever it is told: on the builder of an image nothing is to be loaded that was not before.
         if wish["image"] and seen["module"]["loaded"] is None:
             running.run(["modprobe", "-r", kmod.NAME], 60)

@@ -36,10 +36,12 @@ def begin(candidates, ask):
     write(sorted(coming.union(entries())))
 
 
-def end():
-    """Keep what AWS's list does not name."""
+def end(ask):
+    """Keep what is there and AWS's list does not name, as what another wish brought in a run that failed before."""
     listed = installed.parse(read(installed.FILE))["packages"]
-    write([one for one in entries() if removal.entry(one)["name"] not in listed])
+    left = [one for one in entries() if removal.entry(one)["name"] not in listed]
+    known = ask([removal.entry(one)["name"] for one in left])
+    write([one for one in left if removal.is_same(removal.entry(one), known)])
 
 
 def write(lines):

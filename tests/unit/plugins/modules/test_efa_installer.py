@@ -194,18 +194,24 @@ def test_an_image_gets_the_module_of_the_kernel_that_it_boots(host, answer):
     assert ["efa"] not in host["modprobe"], "building it loads nothing"
 
 
-def test_what_a_failed_installer_may_have_brought_is_written_down_until_it_is_listed(host, answer):
+def test_what_a_failed_installer_may_have_brought_is_written_down_until_it_is_listed(host, answer, monkeypatch):
+    there = set()
+    monkeypatch.setattr(module.carry, "ask", lambda _host, _programs, names: {name: {"version": "1"} for name in names if name in there})
     place = host["folder"] / "aws-efa-installer" / "DEBS" / "DEBIAN12" / os.uname().machine / "rdma-core"
     place.mkdir(parents=True)
-    for name in ("efa-config_1_all.deb", "mlinfra-none_2_amd64.deb", "README"):
+    for name in ("efa-config_1_all.deb", "openmpi50-aws_1_amd64.deb", "rdma-core_1_amd64.deb", "README"):
         (place / name).write_text("")
     (place.parents[1] / "other").mkdir()
     (place.parents[1] / "other" / "foreign_1_arm64.deb").write_text("")
     record = host["folder"] / "unfinished"
+    there.add("rdma-core")
     assert answer(script="exit 1\n")["failed"]
-    assert record.read_text().splitlines()[1:] == ["efa-config_1_all", "mlinfra-none_2_amd64"]
+    assert record.read_text().splitlines()[1:] == ["efa-config_1_all", "openmpi50-aws_1_amd64"], "the third was there before"
+    there.update(("efa-config", "openmpi50-aws"))
     assert answer()["changed"]
-    assert record.read_text().splitlines()[1:] == ["mlinfra-none_2_amd64"], "AWS's list does not name it"
+    assert record.read_text().splitlines()[1:] == ["openmpi50-aws_1_amd64"], "AWS's list does not name it"
+    there.remove("openmpi50-aws")
+    assert answer(limits=False, script=INSTALLER.replace("efa-config_1_all ", ""))["changed"] and not record.exists()
 
 
 def test_a_way_back_waits_for_jobs(host, answer, monkeypatch):

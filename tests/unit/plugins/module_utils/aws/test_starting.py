@@ -28,14 +28,8 @@ def raw(state, code=""):
         ([(1, raw("pending")), (2, {"State": {"Name": "stopped"}})], [False, False]),
     ],
     ids=[
-        "of the last stop",
-        "of this start",
-        "begun unseen",
-        "by the host itself",
-        "a lost key",
-        "perhaps of the last stop",
-        "by somebody",
-        "untold",
+        "of the last stop", "of this start", "begun unseen",
+        "by the host itself", "a lost key", "perhaps of the last stop", "by somebody", "untold",
     ],  # fmt: skip
 )
 def test_whose_reason_it_is(seen, refused):
