@@ -101,7 +101,7 @@ def test_it_is_not_removed_under_jobs():
 
 
 def test_it_goes_without_an_archive_and_what_others_need_stays(tmp_path):
-    as_root("dpkg -i /srv/efa/rdma-user.deb")
+    as_root("dpkg -i /srv/efa/rdma-user_1_amd64.deb")
     before, wish = everything(), {"efa_state": "absent", "efa_repository": "http://127.0.0.1:9"}  # where nothing answers
     output, said = converge("--check", "--diff", **wish)
     assert not said and "+rdma-core stays, as rdma-user needs it" in output and everything() == before, output
