@@ -363,9 +363,8 @@ ansible_facts:
           sample: false
         target:
           description: >-
-            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch) and C(efa), whether
-            hosts with them may have NVSwitches and EFA devices; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that
-            serve all. Or null.
+            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), C(efa), whether hosts
+            may have such devices; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all. Or null.
           type: dict
           sample: {in_use: true, models: [h100], architectures: [hopper], nvswitch: true, efa: true, flavors: [open], first_branch: 525}
         unread:
