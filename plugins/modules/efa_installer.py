@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: efa_installer
-short_description: One release of AWS's EFA software on a host, from an archive whose signature was checked
+short_description: One release of AWS's EFA software on a host, from an archive whose signature was checked, or none
 version_added: 0.6.0
 description:
   - Runs C(efa_installer.sh) of AWS's archive when the host has another release, other parts of it, or packages of it that are half
@@ -17,22 +17,29 @@ description:
   - The installer never takes a package back. To go back to an older release, or to give up a part, what is there is uninstalled first.
   - A kernel that has no module yet gets it from DKMS, without the installer.
   - An installer that fails is said with its last lines; the next run installs what is missing.
+  - With O(state=absent) dpkg or rpm remove the packages of that list, and those that a failed installer has left without one. No archive is
+    needed. What other packages need stays, see RV(kept), and so do kernel headers and other dependencies that the installer fetched.
+    Nothing is removed while processes use EFA devices, nor uninstalled on the way to another release.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 extends_documentation_fragment: [mlinfra.hosts.attributes]
 attributes:
   check_mode:
     support: full
-    details: Wants no archive. What the archive holds is not checked then.
+    details: Wants no archive. What the archive holds is not checked then. A removal is tried with C(dpkg --no-act) or C(rpm --test).
   diff_mode:
     support: full
   idempotent:
     support: full
 options:
-  version:
-    description: Release of AWS's EFA installer, as V(1.47.0).
+  state:
+    description: V(absent) removes what is there, of whichever release, and forgets it. Only O(timeout) counts beside it.
     type: str
-    required: true
+    choices: [present, absent]
+    default: present
+  version:
+    description: Release of AWS's EFA installer, as V(1.47.0). Required with O(state=present).
+    type: str
   archive:
     description: Path on the host of C(aws-efa-installer-VERSION.tar.gz). Needed when something has to be installed. It is unpacked beside.
     type: path
@@ -75,8 +82,17 @@ options:
     description: Whether the installer sends packets over a device in the end; a host without one is not tested (C(--no-verify)).
     type: bool
     default: true
+  image:
+    description:
+      - Whether an image is made of this host. Nothing is asked of a device then, nothing waits for a reboot, and the kernel module that the
+        installer loads is unloaded again.
+    type: bool
+    default: false
+  kernel:
+    description: Release of the kernel that has to have the module, as the one that an image boots. The running one by default.
+    type: str
   timeout:
-    description: Seconds that the installer may take.
+    description: Seconds that the installer may take, or each step of a removal.
     type: int
     default: 1800
   proxy:
@@ -99,6 +115,11 @@ EXAMPLES = r"""
   check_mode: true
   become: true
   register: efa
+
+- name: Be rid of it
+  mlinfra.hosts.efa_installer:
+    state: absent
+  become: true
 """
 
 RETURN = r"""
@@ -152,6 +173,25 @@ reboot_required:
   description: Whether only a reboot loads the installed kernel module.
   returned: success
   type: bool
+kept:
+  description:
+    - With O(state=absent) packages that came with EFA software and stay, as packages that did not come with it need them.
+    - Nothing names them as EFA software any more; they are packages like others.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the package.
+      type: str
+      returned: success
+      sample: libibverbs1
+    needed_by:
+      description: Packages that need it.
+      type: list
+      elements: str
+      returned: success
+      sample: [libopenmpi3]
 programs_missing:
   description: Programs that have to be installed first. Outside of check mode the module fails when there are any and something is due.
   returned: success
@@ -160,17 +200,19 @@ programs_missing:
   sample: [gpgv]
 """
 
+import functools
 import os
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.apt import proxy
-from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import carry, plan, releases, signature
-from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import facts, reading
+from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import carry, plan, releases, removal, remove, signature, users
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import facts, interconnect, reading
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import disk, platform
 
 ARGUMENTS = {
-    "version": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "version": {"type": "str"},
     "archive": {"type": "path"},
     "signature": {"type": "path"},
     "key": {"type": "path", "no_log": False},
@@ -181,6 +223,8 @@ ARGUMENTS = {
     "mpi": {"type": "str", "choices": ["openmpi4", "openmpi5", "all"], "default": "openmpi4"},
     "limits": {"type": "bool", "default": True},
     "test": {"type": "bool", "default": True},
+    "image": {"type": "bool", "default": False},
+    "kernel": {"type": "str"},
     "timeout": {"type": "int", "default": 1800},
     "proxy": {"type": "str", "no_log": True},
 }
@@ -208,16 +252,50 @@ def prepare(wish):
         os.environ.update(http_proxy=wish["proxy"], https_proxy=wish["proxy"])
 
 
+def run_absent(module):
+    host, programs = reading.Host(), facts.Programs(module)
+    before = remove.look(host, programs)
+    steps = removal.steps(before)
+    refused = removal.refusal(users.look(host), before["container"]) if steps else ""
+    if refused:
+        raise carry.Refused(refused)
+    seen = before
+    is_due = bool(steps) and not module.check_mode
+    if is_due:
+        remove.act(before, module.params["timeout"], functools.partial(carry.ask, host, programs))
+        seen = remove.look(host, programs)
+    return {
+        "changed": bool(steps),
+        "wanted": bool(steps),
+        "steps": [step["what"] for step in steps],
+        "needs_archive": False,
+        "installed": {"version": seen["version"], "packages": sorted(seen["packages"]), "module": seen["module"]["installed"]},
+        "devices": len(interconnect.look(host)["efa"]["devices"]),
+        "unmet": [],
+        "reboot_required": is_due and not module.params["image"] and removal.waits_for_reboot(before, seen),
+        "programs_missing": [],
+        "kept": [{"name": name, "needed_by": who} for name, who in sorted(before["kept"].items())],
+        "diff": removal.difference(before, bool(steps)),
+    }
+
+
 def run(module):
     wish = module.params
     fingerprint = signature.plain(wish["fingerprint"])
     if not releases.VERSION.match(wish["version"]):
         raise carry.Refused("\n".join(releases.problems(wish, platform.look())))
     host, programs = reading.Host(), facts.Programs(module)
-    seen = carry.look(host, programs)
+
+    def look():
+        seen = carry.look(host, programs, wish["kernel"])
+        return plan.for_image(seen) if wish["image"] else seen
+
+    seen = look()
     before = seen["version"]
     steps = plan.steps(wish, seen)
     refused = problems(wish, fingerprint, steps)
+    if not refused and any(step["do"] == "uninstall" for step in steps):
+        refused = [message for message in [removal.refusal(users.look(host), seen["container"])] if message]
     if refused:
         raise carry.Refused("\n".join(refused))
     needs_archive = any(step["do"] != "build" for step in steps)
@@ -230,8 +308,14 @@ def run(module):
             what = "no %s was given" % ", ".join(without) if without else "this host has no gpgv to check its signature with"
             raise carry.Refused("EFA software %s is to be installed, and %s. Nothing was changed." % (wish["version"], what))
         prepare(wish)
-        reboot = carry.act(dict(wish, fingerprint=fingerprint), seen, steps, gpgv)
-        seen = carry.look(host, programs)
+        known = functools.partial(carry.ask, host, programs)
+        reboot = carry.act(dict(wish, fingerprint=fingerprint), seen, steps, gpgv, known)
+        seen = look()
+        left = plan.steps(wish, seen)
+        # An installer has DKMS build for the running kernel, and an image may boot another one.
+        if wish["kernel"] and left and left[0]["do"] == "build" and seen["module"]["headers"]:
+            carry.build(left[0], seen, wish["image"])
+            seen = look()
     done = not steps or not module.check_mode
     reboot = done and plan.waits_for_reboot(wish, seen, reboot)
     fabric = None
@@ -250,10 +334,11 @@ def run(module):
         "steps": [step["what"] for step in steps],
         "needs_archive": needs_archive,
         "installed": {"version": seen["version"], "packages": seen["packages"], "module": seen["module"]["installed"]},
-        "devices": seen["devices"],
+        "devices": len(interconnect.look(host)["efa"]["devices"]) if wish["image"] else seen["devices"],
         "unmet": unmet,
         "reboot_required": reboot,
         "programs_missing": missing,
+        "kept": [],
         "diff": {
             "before": "EFA software %s\n" % (before or "none"),
             "after": "EFA software %s\n%s" % (wish["version"], "".join("%s\n" % step["what"] for step in steps))
@@ -264,9 +349,9 @@ def run(module):
 
 
 def main():
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, required_if=[("state", "present", ["version"])], supports_check_mode=True)
     try:
-        result = run(module)
+        result = run_absent(module) if module.params["state"] == "absent" else run(module)
     except (carry.Refused, carry.Broken) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

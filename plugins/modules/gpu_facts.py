@@ -363,10 +363,10 @@ ansible_facts:
           sample: false
         target:
           description: >-
-            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), whether hosts
-            with them may have NVSwitches; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all. Or null.
+            What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), C(efa), whether hosts
+            may have such devices; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all. Or null.
           type: dict
-          sample: {in_use: true, models: [h100], architectures: [hopper], nvswitch: true, flavors: [open], first_branch: 525}
+          sample: {in_use: true, models: [h100], architectures: [hopper], nvswitch: true, efa: true, flavors: [open], first_branch: 525}
         unread:
           description: >-
             What there is and could not be read, C(what), a file, C(nvidia-smi) or one of its elements, and C(why). Until 0.3.0 these were

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes archives in the layout of AWS's EFA installer below /srv/efa, signs them with a key of its own, and serves them on 127.0.0.1:8091.
 
-/srv/efa/fingerprint is written last. Releases: 1.46.0, 1.47.0; 1.47.1 was altered after it was signed; 1.47.2 is signed by another key.
+/srv/efa/rdma-user_1_amd64.deb is a package of others that needs rdma-core; /srv/efa/fingerprint is written last. Releases: 1.46.0, 1.47.0;
+1.47.1 was altered after it was signed; 1.47.2 is signed by another key.
 usage: make.py   (root; once)
 """
 
@@ -90,6 +91,8 @@ def main() -> None:
             gpg("--local-user", signer, "--output", f"{path}.sig", "--detach-sign", path)
             if release == "1.47.1":
                 path.write_bytes(path.read_bytes() + b"\0")
+        user = deb.Package("rdma-user", "1", "a program of others", fields={"Depends": "rdma-core"})
+        deb.write(user, SERVED)
         (SERVED / "aws-efa-installer.key").write_text(gpg("--armor", "--export", "aws@example.org", "other@example.org"))
         shown = gpg("--with-colons", "--fingerprint", "aws@example.org")
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)

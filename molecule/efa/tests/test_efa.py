@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""EFA software as it shall be, then other wishes, and what must not be installed. Run in this order."""
+"""EFA software as it shall be, then other wishes, what must not be installed, none at all, and an image. Run in this order."""
 
 from __future__ import annotations
 
@@ -81,3 +81,63 @@ def test_back_and_forth_and_after_a_failure():
     output, said = converge()
     assert not said, output
     assert {"rdma-core": "1.47.0-1", "efa-config": "1.47.0-1"}.items() <= packages().items()
+
+
+def settled(**variables):
+    """How many tasks changed something on the host; none may fail."""
+    output, said = converge(**variables)
+    assert not said, output
+    return plays.changes(output)[HOST]
+
+
+def test_it_is_not_removed_under_jobs():
+    before = everything()
+    as_root("mkdir -p /dev/infiniband && : > /dev/infiniband/uverbs0")
+    as_root("systemd-run --quiet --unit=efa-job sh -c 'exec sleep 3600 </dev/infiniband/uverbs0'")
+    output, said = converge("--check", efa_state="absent")
+    as_root("systemctl stop efa-job; rm -r /dev/infiniband")
+    assert "and sleep (pid " in said and "uses EFA devices. Nothing was changed" in said, output
+    assert everything() == before
+
+
+def test_it_goes_without_an_archive_and_what_others_need_stays(tmp_path):
+    as_root("dpkg -i /srv/efa/rdma-user_1_amd64.deb")
+    before, wish = everything(), {"efa_state": "absent", "efa_repository": "http://127.0.0.1:9"}  # where nothing answers
+    output, said = converge("--check", "--diff", **wish)
+    assert not said and "+rdma-core stays, as rdma-user needs it" in output and everything() == before, output
+    output, said = converge(**wish)
+    assert not said and "rdma-core (for rdma-user)" in output, output
+    assert packages() == {"rdma-core": "1.47.0-1"}
+    left = "/opt/amazon /etc/security/limits.d/01_efa.conf /var/lib/dkms/efa /var/log/mlinfra-efa-installer.log"
+    assert as_root(f"ls -d {left} 2>/dev/null; ls -A /var/lib/dkms/efa 2>/dev/null; true").split() in ([], ["/var/lib/dkms/efa"])
+    report = tmp_path / "verified.json"
+    options = ("--limit", HOST, "-e", json.dumps({"mlinfra_configure": "efa", "mlinfra_verify_report": str(report), **wish}))
+    done = plays.play(SCENARIO, *options, "mlinfra.hosts.configure", "mlinfra.hosts.verify")
+    assert done.returncode == 0 and plays.changes(done.stdout)[HOST] == 0, done.stdout + done.stderr
+    assert json.loads(report.read_text())["hosts"][HOST]["efa"] == {"state": "proven", "detail": "absent, as declared"}
+    as_root("dpkg --purge rdma-user rdma-core")
+
+
+def test_what_a_failed_first_installation_left_goes_too():
+    as_root("touch /run/efa-fails")
+    said = converge()[1]
+    as_root("rm /run/efa-fails")
+    assert "list of EFA software is not there" in said and "efa" in packages()
+    assert settled(efa_state="absent") > 0
+    assert packages() == {} and as_root("ls -A /var/lib/mlinfra 2>/dev/null; true") == ""
+
+
+HIDE = """
+cp -a /sys/bus/pci /srv/pci
+grep -lixE '0x10de|0xefa[0-3]' /srv/pci/devices/*/vendor /srv/pci/devices/*/device | xargs -n 1 dirname | xargs rm -r
+mount --bind /srv/pci /sys/bus/pci
+"""
+
+
+def test_an_image_has_it_and_its_hosts_have_nothing_left_to_do():
+    as_root(HIDE)  # now it is a builder: neither GPUs nor EFA devices
+    output, said = converge(mlinfra_gpu_target=["a100"])
+    as_root("umount /sys/bus/pci")  # and now a host from its image
+    assert not said and "nothing was loaded or rebooted" in output, output
+    assert packages()["efa"] == "3.0.0-1"
+    assert settled(mlinfra_gpu_target=["a100"]) == 0

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import archive, installed, kmod, plan, releases, signature
+from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import archive, installed, kmod, plan, releases, signature, unfinished
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import interconnect, packages, running
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
@@ -35,14 +35,17 @@ class Broken(Exception):
     """Something was changed, and it is not as wished; its text says what to do."""
 
 
-def look(host, programs):
-    """What plan.py decides by. programs: gpu.facts.Programs of this module."""
-    kernel = os.uname().release
+def ask(host, programs, names):
+    """What dpkg or rpm know of these packages, and dpkg of the others: {name: {version, status}}. programs: gpu.facts.Programs."""
+    status = host.text(packages.DPKG, 64 << 20) if names else ""
+    return dpkg.parse_status(status) if status else packages.parse_rpm(programs.rpm(names)) if names else {}
+
+
+def look(host, programs, kernel=None):
+    """What plan.py decides by. kernel: the one that has to have the module, the running one by default."""
+    kernel = kernel or os.uname().release
     listed = installed.parse(host.text(installed.FILE))
-    known = {}
-    if listed["packages"]:
-        status = host.text(packages.DPKG, 64 << 20)
-        known = dpkg.parse_status(status) if status else packages.parse_rpm(programs.rpm(listed["packages"]))
+    known = ask(host, programs, listed["packages"])
     devices = interconnect.look(host)["efa"]["devices"]
     return {
         "version": listed["version"],
@@ -136,8 +139,8 @@ def run_installer(folder, options, timeout):
     )
 
 
-def build(step, seen):
-    """Have DKMS build and install the module for the running kernel. :raises Refused, Broken:"""
+def build(step, seen, image=False):
+    """Have DKMS build and install the module, and load it, which no image's builder does. :raises Refused, Broken:"""
     version = seen["module"]["registered"][-1]
     if not seen["module"]["headers"]:
         raise Refused(
@@ -148,13 +151,14 @@ def build(step, seen):
     if done.code != 0:
         said = " | ".join((done.out + done.err).strip().splitlines()[-6:]) or done.problem
         raise Broken("%s failed. DKMS says: %s. Mend that and run this again." % (step["what"], said))
-    running.run(["modprobe", kmod.NAME], 60)
+    if not image:
+        running.run(["modprobe", kmod.NAME], 60)
 
 
-def act(wish, seen, steps, gpgv):
-    """Do the steps; returns whether the installer asks for a reboot. :raises Refused, Broken:"""
+def act(wish, seen, steps, gpgv, known):
+    """Do the steps; returns whether the installer asks for a reboot. known(names): see ask(). :raises Refused, Broken:"""
     if steps[0]["do"] == "build":
-        build(steps[0], seen)
+        build(steps[0], seen, wish["image"])
         return False
     check_checksum(wish)
     check_signature(wish, gpgv)
@@ -173,11 +177,15 @@ def act(wish, seen, steps, gpgv):
         # 0640: what packages' scripts print is not everybody's.
         os.close(os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640))
         for step in steps:
-            run_installer(
-                folder,
-                ["-y", "--uninstall"] if step["do"] == "uninstall" else plan.installer_options(wish, seen["devices"] > 0),
-                wish["timeout"],
-            )
+            if step["do"] == "uninstall":
+                run_installer(folder, ["-y", "--uninstall"], wish["timeout"])
+                continue
+            unfinished.begin(unfinished.packages_of(folder), known)  # behind an uninstallation, which has deleted AWS's list
+            run_installer(folder, plan.installer_options(wish, seen["devices"] > 0), wish["timeout"])
+        unfinished.end(known)
+        # The installer loads its module whatever it is told: on the builder of an image nothing is to be loaded that was not before.
+        if wish["image"] and seen["module"]["loaded"] is None:
+            running.run(["modprobe", "-r", kmod.NAME], 60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return bool(REBOOT.search(read(LOG)))

@@ -103,6 +103,13 @@ def fabric(code, output):
     return {"domains": len(domains) if code == 0 else 0, "said": "" if domains or not lines else lines[0][:200]}
 
 
+def for_image(seen):
+    """What was seen of a host that an image is made of: the devices, if it has any, are not those of the image's hosts."""
+    return dict(seen, devices=0, unbound=[])
+
+
 def waits_for_reboot(wish, seen, said_so):
     """Whether only a reboot finishes it. said_so: whether the installer asked for one in this run."""
+    if wish["image"]:
+        return False
     return bool(wish["kernel_module"] and not seen["container"] and (said_so or kmod.waits_for_reboot(seen["module"])))

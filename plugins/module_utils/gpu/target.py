@@ -24,7 +24,7 @@ def told(words):
 def understand(words, machine):
     """(target, [message]) of models and EC2 instance types; target is None without a word or with a message.
 
-    target: {models, architectures, nvswitch, flavors (of kernel modules), first_branch, last_branch (None where there is no end)}.
+    target: {models, architectures, nvswitch, efa, flavors (of kernel modules), first_branch, last_branch (None where there is no end)}.
     machine: the builder's, as uname -m says it.
     """
     words = [str(word).strip().lower() for word in words if str(word).strip()]
@@ -43,6 +43,7 @@ def understand(words, machine):
         "models": models,
         "architectures": sorted({host.MODEL_ARCHITECTURES[model] for model in models}),
         "nvswitch": any(has_nvswitch(word) for word in words),
+        "efa": any(has_efa(word) for word in words),
         "flavors": flavors,
         "first_branch": first,
         "last_branch": last,
@@ -106,10 +107,19 @@ def common_branches(words, rules):
     return first[0], last[0], []
 
 
+def types_of(word):
+    """The rows of an instance type, or of all types with a model."""
+    return [GPU_TYPES[word]] if word in GPU_TYPES else [one for one in GPU_TYPES.values() if one.model == word]
+
+
 def has_nvswitch(word):
     """Whether hosts of an instance type, or any with this model, have NVSwitches on their PCI bus."""
-    types = [GPU_TYPES[word]] if word in GPU_TYPES else [one for one in GPU_TYPES.values() if one.model == word]
-    return any(one.nvswitch and one.model not in tables.NVLSM_MODELS for one in types)
+    return any(one.nvswitch and one.model not in tables.NVLSM_MODELS for one in types_of(word))
+
+
+def has_efa(word):
+    """Whether hosts of an instance type, or any with this model, can have EFA devices."""
+    return any(one.efa for one in types_of(word))
 
 
 def applied(facts, target):

@@ -22,6 +22,9 @@ ALWAYS = ["host_baseline", "nvidia_driver", "container_runtime", "python_env", "
         ({"instance_store_mount_point": "/data", "mig_layout": [{"config": "all-balanced"}]}, {"instance_store", "mig"}),
         ({"cuda_toolkit_pins": {"schema": 1}}, {"cuda_toolkit"}),
         ({"efa_version": "1.47.0"}, {"efa"}),
+        ({"efa_state": "absent"}, {"efa"}),
+        ({"efa_version": "1.47.0", "__bake_builder": True}, {"efa"}),
+        ({"efa_state": "present"}, set()),
         # set by playbook bake: the disks of its machine are no part of the image
         ({"instance_store_mount_point": "/data", "cuda_toolkit_versions": ["12.8"], "__bake_builder": True}, {"cuda_toolkit"}),
     ],

@@ -32,6 +32,36 @@ def test_a_host_without_a_device_is_left(ask):
     assert ask("_efa_is_for_this_host", none) is False and ask("_efa_is_for_this_host", none, efa_without_device=True) is True
 
 
+def target(efa=True, in_use=True):
+    return {"efa": {"devices": []}, "target": {"in_use": in_use, "models": ["h100"], "efa": efa}}
+
+
+def test_a_builder_of_an_image_gets_it_where_such_gpus_come_with_efa(ask):
+    assert ask("_efa_is_for_this_host", target()) is True
+    assert ask("_efa_is_for_this_host", target(efa=False)) is False and ask("_efa_is_for_this_host", target(in_use=False)) is False
+    assert ask("_efa_is_for_this_host", {"efa": {"devices": []}, "target": None}) is False
+    assert "(h100): EFA software 1.47.0 is there; nothing was loaded or rebooted" in ask("_efa_unproven", target())
+
+
+def test_the_kernel_that_an_image_boots_gets_a_module(ask):
+    kernel = {"running": "6.1.0-1-amd64", "headers": True, "newest_installed": "6.1.0-2-amd64", "headers_for": ["6.1.0-1-amd64"]}
+    assert ask("_efa_kernel", {**target(), "kernel": kernel}) == "6.1.0-2-amd64"
+    assert ask("_efa_packages", {**target(), "kernel": kernel}) == ["linux-headers-6.1.0-2-amd64"]
+    kernel["headers_for"].append("6.1.0-2-amd64")
+    assert ask("_efa_packages", {**target(), "kernel": kernel}) == []
+    assert ask("_efa_kernel", {"kernel": kernel}) == "", "on a host it is the kernel that runs"
+    assert ask("_efa_kernel", {**target(), "kernel": {**kernel, "newest_installed": None}}) == ""
+
+
+def test_it_is_removed_from_any_host(ask):
+    assert ask("_efa_is_for_this_host", {"efa": {"devices": []}}, efa_state="absent") is True
+    assert ask("_efa_unsigned", {"secure_boot": "enabled"}, {"wanted": True}, efa_state="absent") == ""
+    assert "that was removed: a reboot takes it away" in ask("_efa_waits", efa_state="absent")
+    told = [{"name": "dkms", "needed_by": ["kmod-nvidia"]}, {"name": "libibverbs1", "needed_by": ["libopenmpi3", "libucx0"]}]
+    assert ask("_efa_kept", (), {"kept": told}).endswith("need them: dkms (for kmod-nvidia), libibverbs1 (for libopenmpi3, libucx0).")
+    assert ask("_efa_kept") == ""
+
+
 @pytest.mark.parametrize(
     ("keys", "settings", "is_refused"),
     [

@@ -36,11 +36,12 @@ def host(tmp_path, monkeypatch):
     listed = tmp_path / "efa_installed_packages"
     state = {"installed": "3.0.0", "registered": ["3.0.0"], "headers": True, "gpgv": GOOD, "free": 9000, "fabric": "domain: a\n", "dkms": 0}
 
-    def look(_host, _programs):
+    def look(_host, _programs, kernel=None):
         found = installed.parse(listed.read_text() if listed.exists() else "")
         there = {"version": found["version"], "packages": found["packages"], "parts": installed.parts(found["packages"]), "not_whole": []}
-        kmod = {"installed": state["installed"], "registered": state["registered"], "loaded": None, "headers": state["headers"]}
-        return {**there, "kernel": "6.1.0-1", "module": kmod, "devices": 1, "unbound": [], "container": False}
+        installed_now = state["installed"] if kernel in (None, state["built_for"]) else None
+        kmod = {"installed": installed_now, "registered": state["registered"], "loaded": state["loaded"], "headers": state["headers"]}
+        return {**there, "kernel": kernel or "6.1.0-1", "module": kmod, "devices": 1, "unbound": [], "container": False}
 
     real = running.run
 
@@ -50,15 +51,21 @@ def host(tmp_path, monkeypatch):
         if arguments[0] == module.carry.FI_INFO:
             return running.Outcome(0 if state["fabric"] else 61, out=state["fabric"], err="fi_getinfo: -61")
         if arguments[0] == "dkms":
+            state["built_for"] = arguments[-1]
             state["installed"] = "3.0.0" if state["dkms"] == 0 else None
             return running.Outcome(state["dkms"], err="Error! Bad return status for module build\n")
-        return running.Outcome(0) if arguments[0] == "modprobe" else real(arguments, timeout)
+        if arguments[0] == "modprobe":
+            state["modprobe"].append(arguments[1:])
+            return running.Outcome(0)
+        return real(arguments, timeout)
 
     monkeypatch.setattr(module.carry, "look", look)
     monkeypatch.setattr(module.carry.running, "run", run)
     monkeypatch.setattr(module.carry, "LOG", str(tmp_path / "log"))
     monkeypatch.setattr(module.carry, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(module.carry.installed, "FILE", str(listed))
+    monkeypatch.setattr(module.carry.unfinished, "FILE", str(tmp_path / "unfinished"))
+    state.update(modprobe=[], loaded=None, built_for="6.1.0-1")
     monkeypatch.setattr(module.facts.Programs, "__init__", lambda self, _module: None)
     monkeypatch.setattr(module.facts.Programs, "find", lambda _self, name: state["gpgv"] and "/usr/bin/" + name, raising=False)
     monkeypatch.setattr(module.platform, "look", lambda: BOOKWORM)
@@ -99,6 +106,7 @@ def test_it_is_installed_once(host, answer):
     assert told["changed"] and told["installed"]["version"] == "1.47.0" and told["unmet"] == [] and not told["reboot_required"]
     assert "installing with -y --mpi=openmpi4" in (host["folder"] / "log").read_text()
     assert [path for path in os.listdir(host["folder"]) if path.startswith("unpacked-")] == []
+    assert host["modprobe"] == [], "the module that the installer loaded stays loaded"
     told = answer(archive=None)
     assert not told["changed"] and told["diff"]["before"] == told["diff"]["after"] == "EFA software 1.47.0\n"
 
@@ -165,3 +173,53 @@ def test_another_kernel_gets_its_module_without_the_archive(host, answer):
     host.update(dkms=0)
     told = answer(archive=None)
     assert told["changed"] and not told["needs_archive"] and told["installed"]["module"] == "3.0.0"
+
+
+def test_on_a_builder_of_an_image_no_device_is_asked_and_nothing_stays_loaded(host, answer):
+    host["fabric"] = ""
+    told = answer(image=True, script=INSTALLER + "echo '- Please reboot to complete the installation.'\n")
+    assert told["changed"] and told["unmet"] == [] and not told["reboot_required"]
+    assert "--no-verify" in (host["folder"] / "log").read_text() and host["modprobe"] == [["-r", "efa"]]
+
+
+def test_what_a_builder_had_loaded_stays_loaded(host, answer):
+    host["loaded"] = "2.17.3g"
+    assert not answer(image=True)["reboot_required"] and host["modprobe"] == []
+
+
+def test_an_image_gets_the_module_of_the_kernel_that_it_boots(host, answer):
+    told = answer(image=True, kernel="6.1.0-2")
+    assert told["installed"]["module"] == "3.0.0" and host["built_for"] == "6.1.0-2"
+    assert not answer(image=True, kernel="6.1.0-2", archive=None)["changed"]
+    assert ["efa"] not in host["modprobe"], "building it loads nothing"
+
+
+def test_what_a_failed_installer_may_have_brought_is_written_down_until_it_is_listed(host, answer, monkeypatch):
+    there = set()
+    monkeypatch.setattr(module.carry, "ask", lambda _host, _programs, names: {name: {"version": "1"} for name in names if name in there})
+    place = host["folder"] / "aws-efa-installer" / "DEBS" / "DEBIAN12" / os.uname().machine / "rdma-core"
+    place.mkdir(parents=True)
+    for name in ("efa-config_1_all.deb", "openmpi50-aws_1_amd64.deb", "rdma-core_1_amd64.deb", "README"):
+        (place / name).write_text("")
+    (place.parents[1] / "other").mkdir()
+    (place.parents[1] / "other" / "foreign_1_arm64.deb").write_text("")
+    record = host["folder"] / "unfinished"
+    there.add("rdma-core")
+    assert answer(script="exit 1\n")["failed"]
+    assert record.read_text().splitlines()[1:] == ["efa-config_1_all", "openmpi50-aws_1_amd64"], "the third was there before"
+    there.update(("efa-config", "openmpi50-aws"))
+    assert answer()["changed"]
+    assert record.read_text().splitlines()[1:] == ["openmpi50-aws_1_amd64"], "AWS's list does not name it"
+    there.remove("openmpi50-aws")
+    assert answer(limits=False, script=INSTALLER.replace("efa-config_1_all ", ""))["changed"] and not record.exists()
+
+
+def test_a_way_back_waits_for_jobs(host, answer, monkeypatch):
+    answer()
+    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": [{"pid": 7, "program": "python3"}], "references": 1})
+    assert not answer(archive=None)["changed"], "what is as wished disturbs nobody"
+    (host["folder"] / "log").unlink()
+    told = answer(limits=False)
+    assert (
+        told["failed"] and "python3 (pid 7) uses EFA devices. Nothing was changed" in told["msg"] and not (host["folder"] / "log").exists()
+    )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import installed, plan, releases
 
-WISH = {"version": "1.47.0", "kernel_module": True, "profile": "full", "mpi": "openmpi4", "limits": True, "test": True}
+WISH = {"version": "1.47.0", "kernel_module": True, "profile": "full", "mpi": "openmpi4", "limits": True, "test": True, "image": False}
 MODULE = {"registered": ["3.0.0"], "installed": "3.0.0", "loaded": None, "headers": True}
 PACKAGES = ("efa", "efa-config", "efa-profile", "libfabric-aws-bin", "openmpi40-aws", "rdma-core")
 
@@ -157,3 +157,9 @@ def test_when_a_reboot_is_due(loaded, said_so, container, expected):
     host = seen(module={**MODULE, "loaded": loaded}, container=container)
     assert plan.waits_for_reboot(WISH, host, said_so) is expected
     assert plan.waits_for_reboot(dict(WISH, kernel_module=False), host, said_so) is False
+    assert plan.waits_for_reboot(dict(WISH, image=True), host, said_so) is False
+
+
+def test_on_a_builder_no_device_is_asked():
+    host = plan.for_image(seen(devices=4, unbound=["0000:00:10.0"]))
+    assert plan.unmet(WISH, host, None) == [] and "--no-verify" in plan.installer_options(WISH, host["devices"] > 0)

@@ -50,6 +50,11 @@ def test_nvswitches_by_model_and_by_type():
     assert not understood("b200")["nvswitch"], "its switches are no devices on the bus"
 
 
+def test_efa_by_model_and_by_type():
+    assert understood("h100")["efa"] and understood("t4")["efa"] and understood("g5.xlarge", "g5.8xlarge")["efa"]
+    assert not understood("g5.xlarge")["efa"] and not understood("p100")["efa"], "neither that type nor such a GPU comes with EFA"
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [

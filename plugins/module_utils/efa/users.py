@@ -1,0 +1,45 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who uses EFA devices: the processes that have one open, and how often the kernel counts its module as used.
+
+A job opens /dev/infiniband/uverbsN, of whichever adapter; /sys/class/infiniband_verbs/uverbsN/device/driver says whose it is. An open one
+holds its driver's module (ib_uverbs_open, try_module_get: https://docs.kernel.org/infiniband/user_verbs.html, and the kernel's
+drivers/infiniband/core/uverbs_main.c).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+CLASS, FOLDER = "/sys/class/infiniband_verbs", "/dev/infiniband"
+UVERBS = re.compile(r"^%s/(uverbs\d+)$" % FOLDER)
+DRIVER = "efa"
+
+
+def look(host):
+    """{processes: [{pid, program}], references}. host: gpu.reading.Host; references is 0 where the module is not loaded."""
+    processes = []
+    for pid in [name for name in host.names("/proc") if name.isdigit()]:
+        if any(is_efa(host, target) for target in opened(host, pid)):
+            program = host.text("/proc/%s/comm" % pid, 64).strip() or "a process"
+            processes.append({"pid": int(pid), "program": program})
+    count = host.text("/sys/module/%s/refcnt" % DRIVER, 64).strip()
+    return {"processes": sorted(processes, key=lambda one: one["pid"]), "references": int(count) if count.isdigit() else 0}
+
+
+def opened(host, pid):
+    """Where the open files of a process lead."""
+    folder = "/proc/%s/fd" % pid
+    for name in host.names(folder):
+        try:
+            yield os.readlink(host.path(folder, name))
+        except OSError:
+            continue  # closed, or its process ended, in between
+
+
+def is_efa(host, path):
+    """Whether this is an EFA device's file; one whose driver sysfs does not say counts as one."""
+    match = UVERBS.match(path)
+    return bool(match) and (host.link("%s/%s/device/driver" % (CLASS, match.group(1))) or DRIVER) == DRIVER
