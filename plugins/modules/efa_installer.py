@@ -37,6 +37,7 @@ options:
     type: str
     choices: [present, absent]
     default: present
+    version_added: 0.7.0
   version:
     description: Release of AWS's EFA installer, as V(1.47.0). Required with O(state=present).
     type: str
@@ -88,9 +89,11 @@ options:
         installer loads is unloaded again.
     type: bool
     default: false
+    version_added: 0.7.0
   kernel:
     description: Release of the kernel that has to have the module, as the one that an image boots. The running one by default.
     type: str
+    version_added: 0.7.0
   timeout:
     description: Seconds that the installer may take, or each step of a removal.
     type: int
