@@ -299,6 +299,10 @@ def run(module):
     refused = problems(wish, fingerprint, steps)
     if not refused and any(step["do"] == "uninstall" for step in steps):
         refused = [message for message in [removal.refusal(users.look(host), seen["container"])] if message]
+    # On hosts of apt the role has installed them by now; check mode comes before that.
+    if not refused and steps and not module.check_mode and wish["kernel"] and wish["kernel_module"] and not seen["module"]["headers"]:
+        told = "Kernel %s, which the image boots, has no headers here to build module efa with. Nothing was changed. Install them."
+        refused = [told % wish["kernel"]]
     if refused:
         raise carry.Refused("\n".join(refused))
     needs_archive = any(step["do"] != "build" for step in steps)

@@ -100,6 +100,13 @@ options:
         they are refused when they do not hold, and come back as they are when they do.
       - What is wished is in them, so no other wish may be given with them.
     type: dict
+  besides:
+    description:
+      - Whether packages in O(pins) that go along with a driver where they are installed (nvidia-imex, libnvidia-nscq, libnvsdm) have to be
+        offered here, too, as for the way back to a driver.
+    type: bool
+    default: false
+    version_added: 0.7.0
   gpu:
     description:
       - What to resolve for, instead of what is here, shaped like the fact C(mlinfra_gpu) of M(mlinfra.hosts.gpu_facts). These keys count,
@@ -243,6 +250,7 @@ WISHES = {
 ARGUMENTS = dict(
     WISHES,
     pins={"type": "dict"},
+    besides={"type": "bool", "default": False},
     gpu={"type": "dict"},
     platform={"type": "dict"},
     offered={"type": "dict"},
@@ -277,7 +285,7 @@ def answer(module):
     gpu, here, offered = look(module)
     today = given["today"] or time.strftime("%Y-%m-%d")
     if given["pins"] is not None:
-        return pins.apply(given["pins"], gpu, here, offered, today)
+        return pins.apply(given["pins"], gpu, here, offered, today, given["besides"])
     return resolve.resolve(gpu, here, {key: given[key] for key in WISHES}, offered, today)
 
 

@@ -26,6 +26,12 @@ def here(packages, driver, source="nvidia", lost=()):
     return {name: called for name, called in found.items() if called}
 
 
+def behind(packages, driver, source, lost=(), pinned=None):
+    """Those, sorted, that are not of the driver that is here: it has moved without them. pinned: {name: version} of pins."""
+    found, pinned = here(packages, driver, source, lost), pinned or {}
+    return [name for name, called in found.items() if not any(fit(packages, {}, driver, new, pinned.get(new)) for new in called)]
+
+
 def driver_of(job):
     """The version that is to come."""
     return versions.upstream(job.picked[job.wish["packages"][0]])
@@ -83,7 +89,7 @@ def missing(source, old, new, there, remove):
     (has, then), (name, package) = PLACES[source], old
     version = (package or {}).get("version")
     what = "%s %s is on this host" % (name, version) if version else "%s was on this host when a change of the driver was stopped," % name
-    leave = "Remove it (%s %s)" % (remove, name) if version else "Remove %s to go without it" % state.BEGUN
+    leave = "Remove it (%s %s)" % (remove, name) if version else "Empty %s (: > %s) to go without it" % (state.BEGUN, state.BEGUN)
     has_now = ", ".join(sorted(set(there), key=versions.kernel_key)) or "none"
     return (
         "%s and has to be of the driver's version: %s no %s %s (there is: %s). Nothing was changed. %s, %s, or choose another driver."

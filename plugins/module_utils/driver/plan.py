@@ -9,6 +9,7 @@ import hashlib
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     architectures,
     dkms,
+    going_along,
     pinned,
     repository,
     sources,
@@ -79,7 +80,8 @@ def decide(wish, seen, due=None):
         kernel_packages = pinned.kernel_packages(wish, seen, kernels)
         headers = [one.partition("=")[0] for one in kernel_packages if not pinned.is_image(one)]
     listed, off = other_sources(wish, seen, seen["keyrings"].get(repository.KEYRING))
-    settled = settled and not remove
+    along = (seen["packages"], driver, wish["source"], seen.get("lost", ()), (wish["pins"] or {}).get("packages"))
+    settled = settled and not remove and not going_along.behind(*along)
     return {
         "problems": problems,
         "settled": settled,

@@ -81,7 +81,7 @@ class Kept:
             left.append("%s could not be set back: %s" % (", ".join(names), "; ".join(self.reasons(error.output))))
 
     def _sweep_links(self):
-        """Which services are enabled, as before."""
+        """Enable what was enabled. What a package enables as it comes back stays so."""
         now = links(WANTED)
         # A package that enables its service may forget it when it goes; what leads to a unit that is there is somebody's.
         for path in set(now) - set(self.wanted):

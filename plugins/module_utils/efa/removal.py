@@ -132,7 +132,8 @@ def refusal(users, container):
 
 def waits_for_reboot(before, after):
     """Whether a removal has left its module loaded. Later runs cannot tell it from the kernel's own, which may have a version, too."""
-    return bool("efa" in before["packages"] and not before["container"] and after["module"]["loaded"] is not None)
+    gone = "efa" in before["packages"] and "efa" not in before["kept"]
+    return bool(gone and not before["container"] and after["module"]["loaded"] is not None)
 
 
 def difference(before, is_due):

@@ -83,13 +83,17 @@ def wait_for_dpkg():
         time.sleep(TRY_SECONDS)
 
 
-def unload(seen):
-    """Take the modules out that these packages brought, as AWS's script does. One that cannot go waits for a reboot."""
-    if seen["container"] or "efa" not in seen["packages"] or seen["module"]["loaded"] is None:
-        return
+def unload(seen, going):
+    """Take the modules out that go with these packages, as AWS's script does. One that cannot go waits for a reboot.
+
+    Returns whether there were any.
+    """
+    if seen["container"] or "efa" not in going or seen["module"]["loaded"] is None:
+        return False
     for name in reversed(MODULES):
         if os.path.isdir("/sys/module/%s" % name):
             running.run(["modprobe", "-r", name], 60)
+    return True
 
 
 def act(seen, timeout, known):
@@ -99,8 +103,7 @@ def act(seen, timeout, known):
     rpm = is_rpm(packages)
     if going and not rpm:
         wait_for_dpkg()
-    if going:
-        unload(seen)
+    unloaded = bool(going) and unload(seen, going)
     # At once, as they need each other; then what of two of them would still count.
     purged = [] if rpm else [packages[name] for name in going if name in removal.PURGED]
     commands = [(["rpm", "-e"] if rpm else ["dpkg", "--remove"], [packages[name] for name in going]), (["dpkg", "--purge"], purged)]
@@ -109,6 +112,8 @@ def act(seen, timeout, known):
             continue
         done = running.run(command + addresses, timeout)
         if done.code != 0:
+            if unloaded:
+                running.run(["modprobe", kmod.NAME], 60)  # what is left of it may still serve
             said = done.problem or " | ".join(line.strip() for line in (done.out + done.err).strip().splitlines()[-6:])
             raise carry.Broken(
                 "%s of EFA software failed. It says: %s. Mend that and run this again: what is left is known, and goes then."

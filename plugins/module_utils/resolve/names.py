@@ -40,7 +40,8 @@ INTERESTING = re.compile(
     r"^(nvidia-(driver-cuda|smi|utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
     r"|kmod-nvidia-(open|latest)-dkms|libcuda1|libnvidia-ml1|libnvidia-compute-\d+(-server)?"
     r"|nvidia-fabric-?manager(-\d+)?|nvlsm|cuda-toolkit-\d+-\d+|nvidia-container-toolkit(-base)?|libnvidia-container(-tools|1)"
-    r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel)$"
+    r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel"
+    r"|(libnvidia-nscq|libnvsdm|nvidia-imex)(-\d+)?)$"
 )
 # What has to be of the driver's version and is no part of a driver: NVSwitch's query library, NVSwitch's management, and IMEX of GB200 and
 # GB300. Names by branch as NVIDIA's gpu-driver-container (rhel9/nvidia-driver, ubuntu22.04/install.sh: the branch is in them below 580) and

@@ -99,10 +99,11 @@ def wish_of(pins):
     return given
 
 
-def apply(pins, gpu, platform, offered, today):
+def apply(pins, gpu, platform, offered, today, besides=False):
     """{problems, rejected, warnings, pins, packages}: whether pins hold for a host, and which of their packages are for it.
 
     The pins come back as they are. Fabric manager and NVLSM are for hosts with that hardware only, so a host without it gets the rest.
+    besides: whether what goes along with the driver has to be offered, too.
     """
     told = shape_problems(pins) or hosts.problems(gpu, platform) + candidates.problems(offered) + wishes.problems(wish_of(pins), today)
     if told:
@@ -114,7 +115,7 @@ def apply(pins, gpu, platform, offered, today):
     told = differs(pins, host) or ["pins: %s" % one for one in conflicts.problems(host, asked)]
     if told:
         return {"problems": told, "rejected": [], "warnings": [], "pins": None, "packages": {}}
-    packages, warnings = for_host(pins, host, wish)
+    packages, warnings = for_host(pins, host, wish, besides)
     told = judged(pins, host, wish) + whole(pins, host, wish, packages) + offered_still(pins, host, packages, offered)
     told += kernels_there(pins, host, offered)
     branch = tables.branch_of(wish["version"])
@@ -157,7 +158,7 @@ def whole(pins, host, wish, packages):
     return found
 
 
-def for_host(pins, host, wish):
+def for_host(pins, host, wish, besides=False):
     """({name: version}, [warnings]): the pinned packages without those of hardware that this host has not, and what goes with a driver."""
     fabric = names.fabric_manager(pins["platform"], pins["source"], tables.branch_of(pins["driver"]["version"]))
     spare = [fabric] if not rules.with_fabric(host, wish) else []
@@ -165,7 +166,7 @@ def for_host(pins, host, wish):
     left = [name for name in spare if name in pins["packages"]]
     warnings = ["%s is pinned, and this host has no NVSwitch for it: it is left out." % name for name in left]
     # What another host had besides its driver goes along where it is, and is judged there.
-    left += [name for name in pins["packages"] if names.beside(name, pins["driver"]["branch"])]
+    left += [name for name in pins["packages"] if not besides and names.beside(name, pins["driver"]["branch"])]
     return {name: version for name, version in pins["packages"].items() if name not in left}, warnings
 
 

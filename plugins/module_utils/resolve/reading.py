@@ -14,7 +14,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import candi
 # What dnf is asked for; the rest of the names is made of these.
 DNF_PATTERNS = (
     "nvidia-driver-cuda", "kmod-nvidia-*-dkms", "nvidia-fabric*", "nvlsm", "cuda-toolkit-*", "nvidia-container-toolkit*",
-    "libnvidia-container*", "datacenter-gpu-manager-4-*", "kernel-devel",
+    "libnvidia-container*", "datacenter-gpu-manager-4-*", "kernel-devel", "libnvidia-nscq*", "libnvsdm*",
+    "nvidia-imex*",
 )  # fmt: skip
 FORMAT = "%{name} %{epoch}:%{version}-%{release}\n"
 

@@ -13,6 +13,7 @@ import re
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import pinned
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import record as recorded
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import health
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import record as stages
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import toolkit
 
@@ -112,9 +113,13 @@ def answer(action, problems=(), to=None, before=None, gpus=None, resumes=None, w
 
 
 def of_driver(pins, moved=None):
-    """Pins with the packages of the driver and its kernels; and the toolkit's, where it would go back to those. moved: see toolkit."""
+    """Pins with the packages of the driver and its kernels, and what goes along; and the toolkit's, where it would go back to those.
+
+    moved: see toolkit.
+    """
     kernels = recorded.driver_names(pins["platform"], pins["source"], pins["driver"]["version"], pins["driver"]["flavor"])
-    wanted = kernels + pinned.of_kernels(pins) + toolkit.pinned(pins, moved)
+    besides = [name for name in sorted(pins["packages"]) if names.beside(name, pins["driver"]["branch"])]
+    wanted = kernels + besides + pinned.of_kernels(pins) + toolkit.pinned(pins, moved)
     return dict(pins, cuda=None, packages=pinned.exact(pins, wanted))
 
 

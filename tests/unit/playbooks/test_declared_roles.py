@@ -25,6 +25,7 @@ ALWAYS = ["host_baseline", "nvidia_driver", "container_runtime", "python_env", "
         ({"efa_state": "absent"}, {"efa"}),
         ({"efa_version": "1.47.0", "__bake_builder": True}, {"efa"}),
         ({"efa_state": "present"}, set()),
+        ({"efa_state": "removed"}, {"efa"}),  # so that it is refused
         # set by playbook bake: the disks of its machine are no part of the image
         ({"instance_store_mount_point": "/data", "cuda_toolkit_versions": ["12.8"], "__bake_builder": True}, {"cuda_toolkit"}),
     ],

@@ -194,6 +194,12 @@ def test_an_image_gets_the_module_of_the_kernel_that_it_boots(host, answer):
     assert ["efa"] not in host["modprobe"], "building it loads nothing"
 
 
+def test_an_image_whose_kernel_has_no_headers_is_refused_before(host, answer):
+    host["headers"] = False
+    told = answer(image=True, kernel="6.1.0-2")
+    assert told["msg"].startswith("Kernel 6.1.0-2, which the image boots, has no headers here") and not (host["folder"] / "log").exists()
+
+
 def test_what_a_failed_installer_may_have_brought_is_written_down_until_it_is_listed(host, answer, monkeypatch):
     there = set()
     monkeypatch.setattr(module.carry, "ask", lambda _host, _programs, names: {name: {"version": "1"} for name in names if name in there})

@@ -9,6 +9,7 @@ import json
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.efa import removal
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import running
 from ansible_collections.mlinfra.hosts.plugins.modules import efa_installer as module
 
@@ -139,6 +140,15 @@ def test_its_module_is_unloaded_or_waits_for_a_reboot(host, absent):
     host["list"].write_text(LIST)
     host.update(loaded="3.0.0g", unloads=False, packages={"efa": "3.0.0-1"})
     assert absent()["reboot_required"] and not absent()["reboot_required"]
+
+
+def test_its_module_serves_on_where_it_cannot_be_removed(host, absent):
+    host.update(loaded="3.0.0g", fails="dpkg: error processing package efa (--remove)")
+    assert "failed" in absent()["msg"] and host["ran"][-1] == ["modprobe", "efa"]
+    kept = removal.waits_for_reboot(
+        {"packages": {"efa": "efa"}, "kept": {"efa": ["mine"]}, "container": False}, {"module": {"loaded": "3.0.0g"}}
+    )
+    assert not kept, "it stays, so no reboot takes it away"
 
 
 def test_the_distributions_module_is_left_alone(host, absent):

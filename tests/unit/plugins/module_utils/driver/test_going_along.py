@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, going_along, install, plan, prepare, record, state
-from tests.unit.plugins.module_utils.driver.test_plan import package
+from tests.unit.plugins.module_utils.driver.test_plan import package, seen, wish
 from tests.unit.plugins.module_utils.driver.test_record import host, known
 
 WISH = {"source": "nvidia", "pins": None, "packages": ["nvidia-driver-cuda"], "companions": [], "branch": 595, "version": "", "hold": True}
@@ -63,8 +63,8 @@ def test_what_a_killed_change_took_off_comes_back():
     one.picked = {"nvidia-driver-cuda": "610.43.02-1"}
     assert going_along.take(one, available, going_along.APT) == [
         "nvidia-imex was on this host when a change of the driver was stopped, and has to be of the driver's version: NVIDIA's repository "
-        "has no nvidia-imex 610.43.02 (there is: 595.58.03). Nothing was changed. Remove /var/lib/mlinfra/nvidia_driver/begun to go "
-        "without it, use a mirror that has it, or choose another driver."
+        "has no nvidia-imex 610.43.02 (there is: 595.58.03). Nothing was changed. Empty /var/lib/mlinfra/nvidia_driver/begun (: > "
+        "/var/lib/mlinfra/nvidia_driver/begun) to go without it, use a mirror that has it, or choose another driver."
     ]
 
 
@@ -238,3 +238,24 @@ def test_apt_itself_is_asked_by_the_prepared_names():
     prepare.from_distribution(one, ["-o", "a=b"])
     assert ran == [["apt-cache", "-o", "a=b", "madison", "nvidia-imex", "nvidia-imex-595"]]
     assert one.picked["nvidia-imex"] == "595.58.03-1"
+
+
+SETTLED = {"nvidia-driver-cuda": "595.58.03-1", "nvidia-kernel-open-dkms": "595.58.03-1"}
+
+
+@pytest.mark.parametrize(
+    ("beside", "lost", "pinned", "settled"),
+    [
+        ({}, [], None, True),
+        ({"nvidia-imex": "595.58.03-1"}, [], None, True),
+        ({"nvidia-imex": "580.95.05-1"}, [], None, False),
+        ({"nvidia-imex-570": "570.172.08-1"}, [], None, False),
+        ({}, ["nvidia-imex"], None, False),
+        ({"nvidia-imex": "595.58.03-1"}, [], "595.58.03-2", False),
+    ],
+)
+def test_a_driver_that_moved_without_them_is_not_settled(beside, lost, pinned, settled):
+    """As a run that was killed within dnf leaves it, or one of a release of this collection that let them stay."""
+    pins = {"packages": {**SETTLED, "nvidia-imex": pinned}, "kernels": [], "platform": "Debian-12"} if pinned else None
+    host = seen(packages=here(**SETTLED, **beside), lost=lost)
+    assert plan.decide(wish(branch=595, packages=list(SETTLED), pins=pins), host)["settled"] is settled

@@ -138,7 +138,7 @@ def test_when_it_is_in_use():
     [(["efa"], False, "3.0.0g", True), (["efa"], False, None, False), (["efa"], True, "3.0.0g", False), (["rdma-core"], False, "", False)],
 )
 def test_a_module_that_could_not_be_unloaded_waits_for_a_reboot(packages, container, loaded, expected):
-    before = {"packages": dict.fromkeys(packages, ""), "container": container}
+    before = {"packages": dict.fromkeys(packages, ""), "kept": {}, "container": container}
     assert removal.waits_for_reboot(before, {"module": {"loaded": loaded}}) is expected
 
 

@@ -22,8 +22,8 @@ def made(shape="h100", wish=None, **other):
     return found["pins"]
 
 
-def apply(pins, shape="h100", offered=None, platform="Debian-12", today=TODAY, **other):
-    return module.apply(pins, gpu(shape, **other), PLATFORMS[platform], nvidia() if offered is None else offered, today)
+def apply(pins, shape="h100", offered=None, platform="Debian-12", today=TODAY, besides=False, **other):
+    return module.apply(pins, gpu(shape, **other), PLATFORMS[platform], nvidia() if offered is None else offered, today, besides)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -64,6 +64,14 @@ def test_what_another_host_had_besides_its_driver_is_not_for_each_host():
     pins["packages"]["nvidia-imex"] = pins["packages"]["libnvsdm-570"] = f"{pins['driver']['version']}-1"
     found = apply(pins)
     assert found["problems"] == found["warnings"] == [] and found["pins"] == pins and found["packages"] == made()["packages"]
+
+
+def test_what_a_host_goes_back_to_has_to_be_offered_whole():
+    pins = made()
+    pins["packages"]["nvidia-imex"] = there = f"{pins['driver']['version']}-1"
+    (told,) = apply(pins, besides=True)["problems"]
+    assert told.startswith(f"pins.packages.nvidia-imex is {there}: no source of this host offers it any more (offered: none).")
+    assert apply(pins, offered={**nvidia(), "nvidia-imex": [there]}, besides=True)["problems"] == []
 
 
 def test_kernel_of_another_host():

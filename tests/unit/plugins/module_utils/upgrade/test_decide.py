@@ -29,6 +29,12 @@ def test_host_that_has_another_driver_is_upgraded_from_it():
     assert set(told["back"]["packages"]) == {"nvidia-driver-cuda", "nvidia-kernel-open-dkms", f"linux-headers-{KERNEL}"}
 
 
+def test_what_goes_along_with_its_driver_has_to_come_back_too():
+    seen = facts()
+    seen["pins"]["current"]["packages"]["nvidia-imex"] = f"{FIRST}-1"
+    assert plan(seen)["back"]["packages"]["nvidia-imex"] == f"{FIRST}-1"
+
+
 @pytest.mark.parametrize("old", [None, record("done"), record("rolled_back", why="x"), record("done", to=THIRD)])
 def test_host_that_has_the_pins_is_left_alone(old):
     assert plan(facts(LATER), old)["action"] == "none"
