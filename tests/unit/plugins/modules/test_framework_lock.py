@@ -64,8 +64,8 @@ def test_the_lookup_knows_a_list_that_stays(answer, tmp_path):
     path = str(tmp_path / "locks" / "list.txt")
     listed = lookup_loader.get("mlinfra.hosts.framework_list")
 
-    def found(framework="torch==2.9.1", path=path, pins=PINS, **options):
-        return listed.run([path], {}, framework=framework, pins=pins, **options)
+    def found(framework="torch==2.9.1", path=path, **options):
+        return listed.run([path], {}, framework=framework, **{"pins": PINS, **options})
 
     assert found() == [], "there is none yet"
     text = answer()["text"]
