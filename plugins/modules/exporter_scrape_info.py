@@ -77,16 +77,13 @@ size:
   sample: 91234
 """
 
-import math
-import ssl
 import time
 from urllib.error import HTTPError
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_native
-from ansible.module_utils.urls import Request
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import exposition
+from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import exposition, scrape
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import units
 
 ARGUMENTS = {
@@ -101,31 +98,8 @@ ARGUMENTS = {
 PAUSE = 0.25
 
 
-def trust(cert_file):
-    """TLS context that trusts the certificate in the file itself, and whatever it signed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.load_verify_locations(cert_file)
-    # OpenSSL's X509_V_FLAG_PARTIAL_CHAIN: a certificate that is no root may be trusted too. Python names it since 3.10.
-    context.verify_flags |= getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)
-    return context
-
-
-def fetch(params):
-    """Text of the metrics page. Raises OSError (URLError, HTTPError, ssl.SSLError among them)."""
-    answer = Request(use_proxy=False, timeout=10, http_agent="mlinfra.hosts").open(
-        "GET",
-        params["url"],
-        url_username=params["username"],
-        url_password=params["password"],
-        force_basic_auth=bool(params["username"]),
-        context=trust(params["cert_file"]) if params["cert_file"] else None,
-    )
-    return answer.read().decode("utf-8", "replace")
-
-
 def patiently(params, absent=lambda: False, clock=time.monotonic, sleep=time.sleep):
-    """fetch, again and again until it works or the time is over. An answer with a status is final: the service is there.
+    """scrape.fetch, again and again until it works or the time is over. An answer with a status is final: the service is there.
 
     absent: whether it cannot come, asked once and only when there is no answer.
     """
@@ -133,7 +107,7 @@ def patiently(params, absent=lambda: False, clock=time.monotonic, sleep=time.sle
     hopeless = None
     while True:
         try:
-            return fetch(params)
+            return scrape.fetch(params["url"], params["cert_file"], params["username"], params["password"])
         except HTTPError:
             raise
         except OSError:
@@ -159,19 +133,11 @@ def last_words(module):
     return " Last lines of its log (journalctl -u %s):\n%s" % (module.params["unit"], (out or err).strip())
 
 
-def json_ready(sample):
-    """The sample with a value that JSON can hold."""
-    if math.isfinite(sample["value"]):
-        return sample
-    return dict(sample, value={True: "NaN", False: "+Inf" if sample["value"] > 0 else "-Inf"}[math.isnan(sample["value"])])
-
-
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_together=[("username", "password")])
     url = module.params["url"]
     try:
-        text = patiently(module.params, lambda: is_absent(module))
-        samples = exposition.samples(text, set(module.params["metrics"]))
+        told = scrape.told(patiently(module.params, lambda: is_absent(module)), module.params["metrics"])
     except HTTPError as error:
         module.fail_json(msg="%s answers %d %s: expected 200.%s" % (url, error.code, error.reason, last_words(module)))
     except OSError as error:
@@ -180,7 +146,7 @@ def main():
         module.fail_json(msg="%s does not answer%s: %s.%s" % (url, within, reason, last_words(module)))
     except exposition.ExpositionError as error:
         module.fail_json(msg="%s is no metrics page: %s. Is another service behind this port?" % (url, error))
-    module.exit_json(changed=False, samples=[json_ready(sample) for sample in samples], size=len(text.encode("utf-8")))
+    module.exit_json(changed=False, **told)
 
 
 if __name__ == "__main__":

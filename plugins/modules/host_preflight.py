@@ -41,6 +41,14 @@ options:
     type: list
     elements: str
     default: []
+  contents:
+    description:
+      - Paths of small text files to read. A link is followed.
+      - What holds a secret wants C(no_log) on the task.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.7.0
   directories:
     description: Folders that shall be there; RV(directories) names those that are not as wished.
     type: list
@@ -261,6 +269,11 @@ paths:
   type: dict
   sample:
     /etc/motd: {exists: true, kind: file, mode: "0644", owner: root, group: root, size: 286, sha256: a378977155fb, target: null}
+contents:
+  description: O(contents) by path, as text; null for what is no regular file of UTF-8 of at most 1 MiB, or may not be read.
+  returned: success
+  type: dict
+  sample: {/etc/timezone: "Etc/UTC\n"}
 directories:
   description: Those of O(directories) that are missing or have another owner, group or mode.
   returned: success
@@ -312,6 +325,7 @@ ARGUMENTS = {
     "packages": NAMES,
     "units": NAMES,
     "paths": NAMES,
+    "contents": NAMES,
     "directories": {
         "type": "list",
         "elements": "dict",

@@ -113,6 +113,18 @@ options:
         description: Its mode, as four octal digits.
         type: str
         required: true
+  scrape_url:
+    description:
+      - Where the metrics are. With it an exporter whose service runs is scraped at once, without waiting.
+      - Leave it out where the exporter wants TLS or a password, and use M(mlinfra.hosts.exporter_scrape_info).
+    type: str
+    version_added: 0.7.0
+  scrape_metrics:
+    description: Names of the metrics to return of that page.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.7.0
 """
 
 EXAMPLES = r"""
@@ -174,6 +186,13 @@ directories:
   returned: success
   type: list
   elements: dict
+scrape:
+  description:
+    - The metrics of O(scrape_metrics) at O(scrape_url), as M(mlinfra.hosts.exporter_scrape_info) returns them.
+    - Null when it was not asked for, or the service does not run, or does not answer with metrics.
+  returned: success
+  type: dict
+  sample: {samples: [{name: node_scrape_collector_success, labels: {collector: cpu}, value: 1.0}], size: 91234}
 """
 
 import grp
@@ -184,7 +203,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, preflight
+from ansible_collections.mlinfra.hosts.plugins.module_utils.exporter import collectors, exposition, preflight, scrape
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import listeners, paths, units
 
 UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -214,8 +233,12 @@ ARGUMENTS = {
         "default": [],
         "options": {name: {"type": "str", "required": True} for name in ("path", "owner", "group", "mode")},
     },
+    "scrape_url": {"type": "str"},
+    "scrape_metrics": {"type": "list", "elements": "str", "default": []},
 }
-RETURNED = ("version", "collectors", "unit_file", "service", "user_ready", "web_config", "listeners", "directories")
+RETURNED = ("version", "collectors", "unit_file", "service", "user_ready", "web_config", "listeners", "directories", "scrape")
+#: Seconds that a service which runs has for its metrics here. One that needs longer is judged by exporter_scrape_info, which waits.
+PROMPTLY = 5
 
 
 def ids(user, groups):
@@ -299,6 +322,16 @@ def service(module):
     }
 
 
+def scraped(wish, unit):
+    """{samples, size} of a service that runs; None when that was not asked for, or it does not answer with metrics."""
+    if not wish["scrape_url"] or not unit or not unit["active"]:
+        return None
+    try:
+        return scrape.told(scrape.fetch(wish["scrape_url"], timeout=PROMPTLY), wish["scrape_metrics"])
+    except (OSError, exposition.ExpositionError):
+        return None
+
+
 def look(module):
     """Everything that preflight.host_problems wants to know, and what the role decides by."""
     wish = module.params
@@ -306,9 +339,10 @@ def look(module):
     uid, gids = ids(wish["user"], wish["groups"])
     files = [os.path.join(folder, wish["unit"]) for folder in UNIT_FOLDERS]
     runs = os.path.isdir("/run/systemd/system")
+    unit = service(module) if runs else None
     return {
         "systemd": runs,
-        "service": service(module) if runs else None,
+        "service": unit,
         "version": collectors.parse_version(output_of(module, wish["binary"], "--version")) if there else None,
         "collectors": collectors.parse_help(output_of(module, wish["binary"], "--help")) if there else {},
         "unit_file": next((file for file in files if os.path.exists(file)), None),
@@ -317,6 +351,7 @@ def look(module):
         "listeners": listeners.listening(wish["port"]),
         "files": {path: look_at_file(path, uid, gids) for unused, path in preflight.files(wish)},
         "directories": [folder for folder in wish["directories"] if not paths.as_wished(folder)],
+        "scrape": scraped(wish, unit),
     }
 
 

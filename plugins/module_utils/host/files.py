@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
+LARGEST = 1024 * 1024
+
 
 def read(path):
     """Text of a file; empty when it is missing, went away or may not be read."""
@@ -13,3 +18,13 @@ def read(path):
             return file.read()
     except OSError:
         return ""
+
+
+def text(path):
+    """Text of a regular file of at most LARGEST bytes; None for others, for what may not be read, and for what is no UTF-8."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), encoding="utf-8", newline="") as file:
+            status = os.fstat(file.fileno())
+            return file.read() if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST else None
+    except (OSError, UnicodeError):
+        return None

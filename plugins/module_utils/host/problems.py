@@ -25,7 +25,7 @@ def of_input(wish):
     for folder in wish["directories"]:
         if folder["mode"] and not re.match(r"^[0-7]{3,4}$", folder["mode"]):
             found.append("mode of %s is %r: expected octal digits, as in 0755." % (folder["path"], folder["mode"]))
-    relative = [one["path"] for one in wish["free"] + wish["directories"]] + wish["paths"]
+    relative = [one["path"] for one in wish["free"] + wish["directories"]] + wish["paths"] + wish["contents"]
     found += ["%s is no absolute path. Begin it with a slash." % path for path in relative if not path.startswith("/")]
     return found
 

@@ -18,7 +18,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.host import (
     settings,
     units,
 )
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read, text
 
 SYSTEMD = "/run/systemd/system"
 
@@ -78,6 +78,7 @@ def look(module):
         apt_lock=locks.apt_lock(),
         units=ask_units(module, wish["units"]),
         paths={path: paths.look(path) for path in wish["paths"]},
+        contents={path: text(path) for path in wish["contents"]},
         directories=[folder for folder in wish["directories"] if not paths.as_wished(folder)],
         ports={str(one["port"]): listeners.listening(one["port"]) for one in wish["ports"]},
         users={name: accounts.look(name) for name in wish["users"]},

@@ -17,6 +17,7 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.mlinfra.hosts.plugins.modules import exporter_scrape_info as module
 
+WISH = {"url": "http://127.0.0.1:1/metrics", "cert_file": None, "username": None, "password": None, "wait": 10}
 PAGE = 'node_exporter_build_info{version="1.9.0"} 1\nnode_load1 0.5\nstrange NaN\n'
 
 
@@ -117,27 +118,27 @@ def test_a_page_that_is_no_metrics_is_told(scrape, serve):
 def test_it_waits_for_a_service_that_is_only_starting(monkeypatch):
     answers = [ConnectionRefusedError("refused"), ConnectionRefusedError("refused"), "page"]
 
-    def fetch(_params):
+    def fetch(*_asked):
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    monkeypatch.setattr(module, "fetch", fetch)
+    monkeypatch.setattr(module.scrape, "fetch", fetch)
     now = [0.0]
-    assert module.patiently({"wait": 10}, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds)) == "page"
+    assert module.patiently(WISH, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds)) == "page"
     answers[:] = [ConnectionRefusedError("refused")] * 100
     with pytest.raises(ConnectionRefusedError):
-        module.patiently({"wait": 10}, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+        module.patiently(WISH, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
     assert now[0] < 12
 
 
 def test_it_does_not_wait_for_a_unit_that_is_not_there(monkeypatch):
-    def fetch(_params):
+    def fetch(*_asked):
         raise ConnectionRefusedError("refused")
 
-    monkeypatch.setattr(module, "fetch", fetch)
+    monkeypatch.setattr(module.scrape, "fetch", fetch)
     asked, slept = [], []
     with pytest.raises(ConnectionRefusedError):
-        module.patiently({"wait": 10}, lambda: asked.append(1) or True, clock=lambda: 0.0, sleep=slept.append)
+        module.patiently(WISH, lambda: asked.append(1) or True, clock=lambda: 0.0, sleep=slept.append)
     assert asked == [1] and slept == []

@@ -47,6 +47,18 @@ def test_all_kinds_at_once(preflight, tmp_path):
     assert [folder["path"] for folder in answer["directories"]] == [str(tmp_path / "missing")]
 
 
+def test_contents_are_text_and_null_for_what_is_none(preflight, tmp_path):
+    texts = {"there": "a = ü\r\nb\n".encode(), "empty": b"", "bytes": b"\xff\xfe", "large": b"x" * (1024 * 1024 + 1)}
+    for name, content in texts.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe")
+    paths = {name: str(tmp_path / name) for name in (*texts, "missing", "pipe", ".")}
+    contents = preflight(contents=list(paths.values()))["contents"]
+    assert {name: contents[path] for name, path in paths.items()} == {
+        "there": "a = ü\r\nb\n", "empty": "", "bytes": None, "large": None, "missing": None, "pipe": None, ".": None,
+    }  # fmt: skip
+
+
 def test_what_is_in_force_is_read_and_null_for_the_rest(preflight, monkeypatch):
     monkeypatch.setattr(module.reading, "output", lambda module, program, arguments: {"apt-config": 'A::B "1";\n'}.get(program, ""))
     answer = preflight(sysctl=["kernel.ostype", "no.such"], limits=["NOFILE"], apt=["A::B"])
@@ -63,4 +75,5 @@ def test_all_that_is_wrong_is_told_at_once(preflight, tmp_path):
 
 def test_bad_values_are_refused_before_the_host_is_read(preflight, monkeypatch):
     monkeypatch.setattr(module.reading, "look", None)
+    assert preflight(contents=["relative"])["failed"]
     assert preflight(paths=["relative"])["msg"] == "relative is no absolute path. Begin it with a slash."

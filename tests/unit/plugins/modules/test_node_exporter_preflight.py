@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import json
 import os
 import pwd
 import socket
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -45,6 +47,45 @@ def test_a_bare_host(preflight):
     answer = preflight(user="nobody-of-that-name")
     assert answer["version"] is None and not answer["installed"] and not answer["user_ready"] and answer["unit_file"] is None
     assert answer["changed"] is False
+
+
+@pytest.fixture
+def serve():
+    """serve(page) -> URL where a server on loopback has it."""
+    running = []
+
+    def start(page):
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if page else 500)
+                self.end_headers()
+                self.wfile.write(page.encode())
+
+            def log_message(self, *_unused):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        running.append(server)
+        return f"http://127.0.0.1:{server.server_port}/metrics"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_service_that_runs_is_scraped_on_the_way(preflight, serve, monkeypatch):
+    active = {"active": True, "enabled": True, "stale": False, "sha256": None, "mode": None, "owner": None}
+    monkeypatch.setattr(module, "service", lambda _module: active)
+    page = "node_exporter_build_info 1\nnode_load1 0.5\n"
+    asked = {"scrape_url": serve(page), "scrape_metrics": ["node_exporter_build_info"]}
+    told = {"samples": [{"name": "node_exporter_build_info", "labels": {}, "value": 1.0}], "size": len(page)}
+    assert preflight(**asked)["scrape"] == told
+    assert preflight()["scrape"] is None
+    assert preflight(scrape_url=serve(""))["scrape"] is None and preflight(scrape_url=serve("<html>"))["scrape"] is None
+    active["active"] = False
+    assert preflight(**asked)["scrape"] is None
 
 
 def test_the_unit_is_told_by_its_checksum(preflight, tmp_path):
