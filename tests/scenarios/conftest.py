@@ -1,6 +1,9 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers of pytest-xdist have a sandbox each, which stays up from their first scenario to their last one."""
+"""Workers of pytest-xdist have a sandbox each, which stays up from their first scenario to their last one.
+
+Two checkouts on one machine would take each other's hosts away: MLINFRA_TEST_SANDBOX gives the sandboxes of one another name than `test`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from scripts import tree
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[str]:
     """Name of a sandbox that is up."""
-    name = "-".join(["test", *os.environ.get("PYTEST_XDIST_WORKER", "").split()])
+    name = "-".join([os.environ.get("MLINFRA_TEST_SANDBOX") or "test", *os.environ.get("PYTEST_XDIST_WORKER", "").split()])
     command = [sys.executable, "-m", "sandbox"]
     subprocess.run([*command, "up", "--name", name], cwd=tree.CHECKOUT, check=True)
     try:
