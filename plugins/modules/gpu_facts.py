@@ -147,19 +147,15 @@ ansible_facts:
             address:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: "0000:53:00.0"
             model:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: h100
             architecture:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: hopper
             kernel_driver:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: nvidia
             responds:
               description: Whether it answers on the bus; null where the bus is hidden.
               type: bool
@@ -175,7 +171,6 @@ ansible_facts:
             name:
               description: Its product name.
               type: str
-              sample: NVIDIA H100 80GB HBM3
             memory_mib:
               description: Size of its memory.
               type: int
@@ -185,7 +180,6 @@ ansible_facts:
             compute_mode:
               description: Which programs may use it.
               type: str
-              sample: Default
             max_clocks_mhz:
               description: C(graphics), C(sm), C(memory) and C(video).
               type: dict
@@ -231,12 +225,18 @@ ansible_facts:
                     - V(degraded) for one that works with a fault, V(healthy) for one that says enough of itself and nothing bad.
                     - V(unknown) where it could not be asked, or an answer that decides could not be read.
                   type: str
-                  sample: degraded
                 reasons:
                   description: Why; empty for V(healthy).
                   type: list
                   elements: str
                   sample: [nvidia-smi says Yes for remapped_row_pending]
+        users:
+          description: >-
+            Processes that use the GPUs, by C(nvidia-smi); where that does not say it of each GPU, those that have device files of the driver
+            open, without its daemons and monitors. Null where it cannot be told, as without root.
+          type: list
+          elements: dict
+          sample: [{pid: 4711, program: python3}]
         nvswitch_count:
           description: NVSwitches on the PCI bus; with them the driver needs the fabric manager. V(1) where O(target) may have some.
           type: int

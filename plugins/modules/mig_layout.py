@@ -76,6 +76,15 @@ reboot_required:
   returned: success
   type: list
   elements: int
+users:
+  description: >-
+    Processes that a reboot would end, on whichever GPU, as C(users) of M(mlinfra.hosts.gpu_facts). Read after the change where
+    RV(reboot_required) has some, else before.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{pid: 4711, program: python3}]
+  version_added: 0.7.0
 gpus:
   description: The GPUs as they were found.
   returned: success
@@ -99,6 +108,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import users
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import kept_program
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mig import boot, carry, plan, reading
 
@@ -156,6 +167,11 @@ def look(module):
         return None
 
 
+def using(gpus):
+    """Who uses the GPUs; None where it cannot be told. gpus: see mig.reading, or None."""
+    return users.look(Host(), gpus is not None, [gpu["processes"] for gpu in gpus or []])
+
+
 def run(module):
     layout = entries(module.params["layout"])
     problems = plan.input_problems(layout)
@@ -186,6 +202,8 @@ def run(module):
         "wanted": changed,
         "steps": steps,
         "reboot_required": waiting,
+        # Looked at as late as can be: a job may have begun on another GPU meanwhile.
+        "users": using(reading.look(boot.run) if waiting else gpus),
         "gpus": [{key: gpu[key] for key in ("index", "uuid", "mode", "instances")} for gpu in gpus or []],
         "files": due,
         "cdi": cdi,

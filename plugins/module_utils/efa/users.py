@@ -10,8 +10,9 @@ drivers/infiniband/core/uverbs_main.c).
 
 from __future__ import annotations
 
-import os
 import re
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import open_files
 
 CLASS, FOLDER = "/sys/class/infiniband_verbs", "/dev/infiniband"
 UVERBS = re.compile(r"^%s/(uverbs\d+)$" % FOLDER)
@@ -21,22 +22,12 @@ DRIVER = "efa"
 def look(host):
     """{processes: [{pid, program}], references}. host: gpu.reading.Host; references is 0 where the module is not loaded."""
     processes = []
-    for pid in [name for name in host.names("/proc") if name.isdigit()]:
-        if any(is_efa(host, target) for target in opened(host, pid)):
-            program = host.text("/proc/%s/comm" % pid, 64).strip() or "a process"
-            processes.append({"pid": int(pid), "program": program})
+    for pid, targets in open_files.each(host.path("/proc")):
+        if any(is_efa(host, target) for target in targets or ()):
+            program = host.text("/proc/%d/comm" % pid, 64).strip() or "a process"
+            processes.append({"pid": pid, "program": program})
     count = host.text("/sys/module/%s/refcnt" % DRIVER, 64).strip()
-    return {"processes": sorted(processes, key=lambda one: one["pid"]), "references": int(count) if count.isdigit() else 0}
-
-
-def opened(host, pid):
-    """Where the open files of a process lead."""
-    folder = "/proc/%s/fd" % pid
-    for name in host.names(folder):
-        try:
-            yield os.readlink(host.path(folder, name))
-        except OSError:
-            continue  # closed, or its process ended, in between
+    return {"processes": processes, "references": int(count) if count.isdigit() else 0}
 
 
 def is_efa(host, path):

@@ -25,6 +25,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import (
     secure_boot,
     smi,
     user_space,
+    users,
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import platform
 
@@ -110,6 +111,7 @@ def look(host, programs, smi_timeout):
         "models": sorted({device["model"] for device in bus["devices"]} - {None}),
         "architectures": sorted({device["architecture"] for device in bus["devices"]} - {None}),
         "gpus": gpus,
+        "users": users.look(host, in_memory["is_loaded"], [(gpu["now"] or {}).get("processes") for gpu in gpus], note),
         "nvswitch_count": bus["nvswitch_count"],
         "nvswitches": fabric["nvswitches"],
         "efa": fabric["efa"],

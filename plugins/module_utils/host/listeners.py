@@ -8,12 +8,12 @@ Formats: https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html and
 
 from __future__ import annotations
 
-import glob
 import ipaddress
 import os
 import re
 import sys
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import open_files
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 
 LISTEN = "0A"
@@ -68,15 +68,12 @@ def owners(inodes, proc="/proc"):
     """{inode: pid} for socket inodes; needs root to see other users' processes."""
     wanted = {"socket:[%s]" % inode: inode for inode in inodes}
     found = {}
-    for link in glob.glob(os.path.join(proc, "[0-9]*", "fd", "*")):
+    for pid, targets in open_files.each(proc):
         if len(found) == len(wanted):
             break
-        try:
-            target = os.readlink(link)
-        except OSError:
-            continue
-        if target in wanted:
-            found.setdefault(wanted[target], int(link.split(os.sep)[-3]))
+        for target in targets or ():
+            if target in wanted:
+                found.setdefault(wanted[target], pid)
     return found
 
 

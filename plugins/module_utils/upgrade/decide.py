@@ -12,7 +12,7 @@ import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import pinned
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import record as recorded
-from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import health
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import health, users
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import record as stages
 from ansible_collections.mlinfra.hosts.plugins.module_utils.upgrade import toolkit
@@ -142,20 +142,13 @@ def no_way_back(name, facts):
     return []
 
 
-def processes(facts):
-    """[text of a process] of all GPUs, as `python (pid 4711)`."""
-    found = [one for gpu in facts["gpus"] for one in (gpu.get("now") or {}).get("processes") or []]
-    return sorted({"%s (pid %s)" % (one.get("program") or "unknown", one.get("pid")) for one in found})
-
-
 def busy(name, facts, settings):
-    """Messages about GPUs that are in use where nobody drains the host."""
-    running = processes(facts)
-    if not running or settings["upgrade_drains"] or settings["busy"] == "proceed":
+    """Messages about GPUs that are in use where nobody drains the host. What cannot be told counts as in use."""
+    if facts["users"] == [] or settings["upgrade_drains"] or settings["busy"] == "proceed":
         return []
     return [
-        "%s has processes on its GPUs: %s. Nothing was changed. End them, set upgrade_drain_tasks to tasks that drain the host, or "
-        "nvidia_driver_busy to proceed." % (name, ", ".join(running))
+        "%s: %s. Nothing was changed. End them, set upgrade_drain_tasks to tasks that drain the host, or nvidia_driver_busy to proceed."
+        % (name, users.words(facts["users"]))
     ]
 
 

@@ -8,11 +8,11 @@ import pytest
 
 DEVICE = {"address": "0000:00:10.0", "device": "efa1", "kernel_driver": "efa", "responds": True}
 GPU = {
-    "efa": {"devices": [DEVICE], "module": {"is_loaded": True, "version": "2.17.3g"}}, "gpus": [], "container": False,
+    "efa": {"devices": [DEVICE], "module": {"is_loaded": True, "version": "2.17.3g"}}, "users": [], "container": False,
     "secure_boot": "disabled", "mok": {"keys": []}, "kernel": {"running": "6.1.0-1-amd64", "headers": True},
 }  # fmt: skip
 SEEN = {"wanted": False, "changed": False, "steps": [], "unmet": [], "reboot_required": False, "programs_missing": []}
-BUSY = [{"now": {"processes": [{"program": "python3"}]}}]
+BUSY = [{"pid": 4711, "program": "python3"}]
 
 
 @pytest.fixture
@@ -90,7 +90,8 @@ def test_secure_boot_wants_a_key(ask, keys, settings, is_refused):
         ({}, {"efa_reboot": "if_required"}, True),
         ({}, {}, False),
         ({"container": True}, {"efa_reboot": "if_required"}, False),
-        ({"gpus": BUSY}, {"efa_reboot": "if_required"}, False),
+        ({"users": BUSY}, {"efa_reboot": "if_required"}, False),
+        ({"users": None}, {"efa_reboot": "if_required"}, False),
         ({}, {"efa_reboot": "if_required", "ansible_check_mode": True}, False),
         ({}, {"efa_reboot": "if_required", "ansible_connection": "local"}, False),
         ({}, {"efa_reboot": "if_required", "ansible_connection": "ansible.builtin.local"}, False),
@@ -103,7 +104,9 @@ def test_a_reboot_is_asked_for_and_never_under_jobs(ask, facts, settings, is_due
 
 def test_why_a_host_was_not_rebooted(ask):
     assert "or set efa_reboot to if_required" in ask("_efa_waits")
-    assert "1 processes use its GPUs. Drain it" in ask("_efa_waits", {"gpus": BUSY}, efa_reboot="if_required")
+    told = ask("_efa_waits", {"users": BUSY}, efa_reboot="if_required")
+    assert "It was not rebooted, as 1 process uses its GPUs (python3 pid 4711). Drain it" in told
+    assert "as it cannot be told whether processes use" in ask("_efa_waits", {"users": None}, efa_reboot="if_required")
 
 
 def test_headers_of_the_kernel_that_runs(ask):

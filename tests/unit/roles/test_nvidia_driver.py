@@ -11,7 +11,7 @@ import pytest
 INSTALLED = {"version": "580.95.05", "source": "packages", "packages": {"libcuda1": "580.95.05-1", "nvidia-fabricmanager": "580.95.05-1"}}
 GPU = {
     "present": True, "count": 8, "models": ["h100"], "architectures": ["hopper"], "nvswitch_count": 0, "container": False,
-    "driver_state": "absent", "driver_reasons": [], "secure_boot": "disabled", "smi": {"problem": None, "error": None},
+    "users": [], "driver_state": "absent", "driver_reasons": [], "secure_boot": "disabled", "smi": {"problem": None, "error": None},
     "driver": {"installed": {"version": None, "source": None, "packages": {}}, "loaded": {"is_loaded": False, "version": None},
                "kernel_module_built_for": []},
     "kernel": {"running": "6.1.0-56-amd64", "newest_installed": "6.1.0-56-amd64"},
@@ -231,20 +231,38 @@ def test_driver_of_the_image(ask, installed, settings, kept, told):
     assert told in said and bool(said) is bool(told)
 
 
-BUSY = {"gpus": [{"now": {"processes": [{"pid": 1, "program": "python3"}, {"pid": 2, "program": None}]}}, {"now": {"processes": None}}, {}]}
+BUSY = {"users": [{"pid": 7, "program": "python3"}, {"pid": 8, "program": None}]}
+# After an unattended upgrade: another library than the module that jobs run on, so that nvidia-smi says nothing of them.
+PARTED = {
+    **WORKING,
+    "driver_state": "reboot_pending",
+    "driver_reasons": ["module 580.95.05 is loaded, user space is 580.126.09"],
+    "smi": {"problem": "version_mismatch", "error": "Failed to initialize NVML: Driver/library version mismatch"},
+}
 
 
 def test_running_jobs_keep_their_driver(ask, monkeypatch):
     monkeypatch.setitem(NO_CHANGE, "wished", ["nvidia-driver-cuda=595.58.03-1"])
     told = ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY})
-    assert told.startswith("gpu1 has 2 processes on its GPUs (python3, unknown), and the driver would be exchanged under them (nvidia-")
+    assert told.startswith("gpu1: 2 processes use its GPUs (python3 pid 7, unknown pid 8), and the driver would be exchanged under them (nvid")
     assert ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY}, nvidia_driver_busy="proceed") == ""
     assert ask("_nvidia_driver_busy_problem", WORKING) == ""
     monkeypatch.setitem(NO_CHANGE, "wished", [])
     assert ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY}) == ""
-    pending = {**WORKING, **BUSY, "driver_state": "reboot_pending"}
+
+
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [
+        (BUSY["users"], "Not now: 2 processes use its GPUs (python3 pid 7, unknown pid 8). Drain it, then run this again."),
+        (None, "Not now: it cannot be told whether processes use its GPUs (nvidia-smi does not say, and not all open files"),
+    ],
+)
+def test_no_reboot_under_jobs_that_an_upgrade_has_parted_from_their_library(ask, users, told):
+    assert ask("_nvidia_driver_reboot_due", {**PARTED, "users": []}, nvidia_driver_reboot="if_required") is True
+    pending = {**PARTED, "users": users}
     assert ask("_nvidia_driver_reboot_due", pending, nvidia_driver_reboot="if_required") is False
-    assert "drain it, then run this again" in ask("_nvidia_driver_waits", pending)
+    assert told in ask("_nvidia_driver_waits", pending)
     assert ask("_nvidia_driver_reboot_due", pending, nvidia_driver_reboot="if_required", nvidia_driver_busy="proceed") is True
 
 

@@ -33,7 +33,8 @@ def facts(driver=FIRST, current=None, previous=None, state="coherent", health="h
     return {
         "present": True,
         "container": False,
-        "gpus": [{"address": ADDRESS, "health": {"state": health, "reasons": ["told"]}, "now": {"processes": list(processes)}}],
+        "gpus": [{"address": ADDRESS, "health": {"state": health, "reasons": ["told"]}, "now": {"processes": None}}],
+        "users": processes if processes is None else list(processes),
         "driver": {
             "installed": {"version": driver, "managed": True, "source": "packages"},
             "loaded": {"is_loaded": True, "version": loaded or driver},

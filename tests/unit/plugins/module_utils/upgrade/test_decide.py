@@ -92,7 +92,8 @@ def test_pins_that_were_returned_from_are_tried_again_only_when_told():
         (facts(FIRST, current=THIRD), {}, "the pins that are written down there are those of driver 610.43.02"),
         ({**facts(), "pins": {"current": None, "previous": None}}, {}, "written down there are none: expected its own"),
         (facts(driver_state="coherent"), {"local": True}, "gpu-0 is the machine that Ansible runs on"),
-        (facts(processes=[JOB]), {}, "gpu-0 has processes on its GPUs: python3 (pid 4711). Nothing was changed."),
+        (facts(processes=[JOB]), {}, "gpu-0: 1 process uses its GPUs (python3 pid 4711). Nothing was changed."),
+        (facts(state="mismatch", processes=None), {}, "gpu-0: it cannot be told whether processes use its GPUs (nvidia-smi does not say"),
         (facts(), {"upgrade_reboot": "never"}, "upgrade_reboot is 'never': expected if_required or always."),
     ],
 )
