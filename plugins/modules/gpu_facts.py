@@ -232,8 +232,8 @@ ansible_facts:
                   sample: [nvidia-smi says Yes for remapped_row_pending]
         users:
           description: >-
-            Processes that use the GPUs, by C(nvidia-smi); where that does not say it of each GPU, those that have device files of the driver
-            open, without its daemons and monitors. Null where it cannot be told, as without root.
+            Processes that use the GPUs, by C(nvidia-smi); where that does not say it of each GPU, those that have the driver's device files
+            open, but for its daemons and monitors. Null where it cannot be told, as without root.
           type: list
           elements: dict
           sample: [{pid: 4711, program: python3}]

@@ -93,5 +93,13 @@ def test_a_mode_that_waits_for_a_reboot_is_said_and_done_by_it():
     wish = [{"gpus": [0], "config": "all-balanced"}]
     output, told = converge(mig_layout=wish)
     assert "MIG's mode of GPU 0 on a100-0 changes with the next reboot only" in output, output
+    # Not while a job is on another GPU, which the reboot would end.
+    as_root("""echo '[[3, 4242, "/usr/bin/python3 train.py"]]' > /var/lib/stub-mig/processes""")
+    boot = as_root("cat /proc/sys/kernel/random/boot_id")
+    output, told = converge(mig_layout=wish, mig_reboot="if_required")
+    expected = "a100-0 was not rebooted, as 1 process uses its GPUs (python3 pid 4242). Drain it, then run this again."
+    assert not told and expected in output, output
+    assert as_root("cat /proc/sys/kernel/random/boot_id") == boot and layout() == WISHED
+    as_root("rm /var/lib/stub-mig/processes")
     output, told = converge(mig_layout=wish, mig_reboot="if_required")
     assert not told and layout()[0] == ["3g.20gb", "2g.10gb", "1g.5gb", "1g.5gb"], output

@@ -4,9 +4,9 @@
 """Who uses the GPUs: by nvidia-smi, and where that does not say, as under a library of another driver than the loaded module's, by the
 driver's device files that are open. A job that was there before such an exchange goes on with its old library, and must not be ended.
 
-Device files: README of NVIDIA's Linux driver, chapter "Installed Components" and "How do I create the device files"; nvidia-caps: NVIDIA MIG
-User Guide, "Device Nodes and Capabilities". A container's processes see theirs below /dev, too. A name of 15 characters is all that the kernel
-keeps (proc(5), /proc/pid/comm).
+Device files: README of NVIDIA's Linux driver, chapter "Frequently Asked Questions" (how they are created); nvidia-caps: NVIDIA MIG User
+Guide, "Device Nodes and Capabilities". Processes of containers have theirs below /dev, too. The kernel keeps 15 characters of a program's
+name (proc(5), /proc/pid/comm).
 """
 
 from __future__ import annotations

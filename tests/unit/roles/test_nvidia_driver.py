@@ -244,7 +244,7 @@ PARTED = {
 def test_running_jobs_keep_their_driver(ask, monkeypatch):
     monkeypatch.setitem(NO_CHANGE, "wished", ["nvidia-driver-cuda=595.58.03-1"])
     told = ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY})
-    assert told.startswith("gpu1: 2 processes use its GPUs (python3 pid 7, unknown pid 8), and the driver would be exchanged under them (nvid")
+    assert told.startswith("gpu1: 2 processes use its GPUs (python3 pid 7, unknown pid 8), and the driver would be exchanged under them (")
     assert ask("_nvidia_driver_busy_problem", {**WORKING, **BUSY}, nvidia_driver_busy="proceed") == ""
     assert ask("_nvidia_driver_busy_problem", WORKING) == ""
     monkeypatch.setitem(NO_CHANGE, "wished", [])

@@ -96,6 +96,27 @@ def test_a_hanging_nvidia_smi_does_not_hold_the_module(tree):
     assert any("did not end within 1 s" in reason for reason in facts["driver_reasons"])
 
 
+@pytest.mark.parametrize("timeout", [60, 0])
+def test_a_job_that_nvidia_smi_cannot_show_uses_the_gpus(tree, timeout):
+    """smi_timeout 0, and the library of another driver than the loaded one."""
+    program = tree.put("/smi", "#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n")
+    program.chmod(0o755)
+    tree.function("0000:00:1e.0", 0x10DE, 0x2237, 0x030200)
+    tree.put("/proc/driver/nvidia/version", NVRM)
+    tree.put("/usr/lib/x86_64-linux-gnu/libcuda.so.580.126.09")
+    for pid, name, target in ((1, "systemd", "/dev/null"), (7, "nvidia-persiste", "/dev/nvidia0"), (40, "python3", "/dev/nvidia-uvm")):
+        tree.put(f"/proc/{pid}/comm", f"{name}\n")
+        (tree.folder(f"/proc/{pid}/fd") / "0").symlink_to(target)
+    facts = module.look(tree.host, NoPrograms(**{"nvidia-smi": str(program)}), timeout)
+    assert facts["gpus"][0]["now"]["processes"] is None
+    assert facts["users"] == [{"pid": 40, "program": "python3"}]
+    (tree.root / "proc/1/fd/0").unlink()
+    (tree.root / "proc/1/fd").rmdir()
+    (tree.root / "proc/40/fd/0").unlink()
+    facts = module.look(tree.host, NoPrograms(**{"nvidia-smi": str(program)}), timeout)
+    assert facts["users"] is None and {"what": "/proc/*/fd", "why": "it does not show the processes of others"} in facts["unread"]
+
+
 def test_gpus_of_a_container_that_is_not_shown_the_bus(tree):
     program = tree.put("/smi", SMI % (tree.root / "asked"))
     program.chmod(0o755)

@@ -9,6 +9,7 @@ import json
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
 from ansible_collections.mlinfra.hosts.plugins.modules import mig_layout as module
 
 
@@ -42,6 +43,19 @@ def test_without_a_driver_it_fails_with_the_next_step_and_leaves_nothing(answer,
 
 def test_a_wish_that_cannot_be_is_told_before_anything(answer):
     assert answer([{"config": "halves"}])["msg"].startswith("mig_layout[0].config is 'halves'")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "found"),
+    [
+        (None, []),
+        ([{"processes": []}, {"processes": [{"pid": 7, "program": "python3"}]}], [{"pid": 7, "program": "python3"}]),
+        ([{"processes": []}, {"processes": None}], None),
+    ],
+)
+def test_jobs_on_all_gpus_are_told(monkeypatch, tmp_path, gpus, found):
+    monkeypatch.setattr(module, "Host", lambda: Host(str(tmp_path)))
+    assert module.using(gpus) == found
 
 
 def test_what_is_left_for_the_boot_is_whole():
