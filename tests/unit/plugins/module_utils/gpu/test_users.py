@@ -42,7 +42,7 @@ def processes(tree):
 )  # fmt: skip
 def test_a_job_is_found_where_nvidia_smi_is_silent(tree, processes, file):
     processes(40, "python3", "pipe:[7]", file)
-    processes(41, "sshd", "/dev/nvidia", "/home/nvidia0", "/dev/nvidia0.log", "/dev/nvidia-fs0x")
+    processes(41, "sshd", "/dev/nvidia", "/srv/nvidia0", "/dev/nvidia0.log", "/dev/nvidia-fs0x")
     assert users.look(tree.host, True, SILENT) == [JOB]
     assert users.look(tree.host, True, []) == [JOB], "nvidia-smi shows no GPU at all"
     assert users.look(tree.host, False, SILENT) == [], "without the module nobody uses one"
