@@ -313,7 +313,7 @@ def test_persistence_daemon_of_debian_has_a_version_of_its_own(ask):
     debian = {"nvidia_driver_source": "distribution"}
     assert ask("_nvidia_driver_companions", {}, "Debian-13", **debian) == ["nvidia-persistenced"]
     assert ask("_nvidia_driver_companions", {}, "Debian-13", nvidia_driver_kernel_modules=False, **debian) == []
-    assert ask("_nvidia_driver_packages", {}, "Debian-13", **debian) == ["nvidia-smi", "libcuda1", "libnvidia-ml1", "nvidia-open-kernel-dkms"]
+    assert "nvidia-persistenced" not in ask("_nvidia_driver_packages", {}, "Debian-13", **debian)
 
 
 @pytest.mark.parametrize(
