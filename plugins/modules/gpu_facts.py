@@ -364,7 +364,7 @@ ansible_facts:
         target:
           description: >-
             What O(target) means; C(in_use), whether it stands in for GPUs; C(models); C(architectures); C(nvswitch), C(efa), whether hosts
-            may have such devices; C(flavors) of modules, C(first_branch) and C(last_branch) of drivers that serve all. Or null.
+            may have such; C(flavors), C(first_branch), C(last_branch) of drivers that serve all; C(fabric_devices), PCI ids. Or null.
           type: dict
           sample: {in_use: true, models: [h100], architectures: [hopper], nvswitch: true, efa: true, flavors: [open], first_branch: 525}
         unread:

@@ -131,6 +131,14 @@ options:
     description: Load the modules when none is loaded and those of the running kernel are there. Not where nouveau has the GPUs.
     type: bool
     default: false
+  persistence:
+    description:
+      - Keep GPUs initialised while no program uses them. Enables C(nvidia-persistenced.service) where the driver's packages have it, starts
+        it where the driver that is loaded is the installed one, and has it switch persistence mode on where its unit says otherwise.
+      - Without it the unit stays as it is.
+    type: bool
+    default: false
+    version_added: 0.7.0
   proxy:
     description: HTTP proxy for downloads, as a URL.
     type: str
@@ -216,6 +224,15 @@ load_problem:
   description: Why the modules could not be loaded; empty when they could, or were not to be.
   returned: success
   type: str
+persistence:
+  description: What had to be done for O(persistence), of C(drop_in), C(enable), C(want), C(start), C(restart). Empty when nothing had to.
+  returned: success
+  type: list
+  elements: str
+persistence_problem:
+  description: Why that could not be done, as for a unit that is masked; empty when it could.
+  returned: success
+  type: str
 """
 
 import shutil
@@ -228,10 +245,13 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     backends,
     dkms,
     install,
+    persistence,
     pinned,
     plan,
+    predicted,
     prepare,
     record,
+    running,
     stage,
     state,
     versions,
@@ -262,19 +282,10 @@ ARGUMENTS = {
     "headers": {"type": "str", "default": "linux-headers-KERNEL"},
     "hold": {"type": "bool", "default": True},
     "load": {"type": "bool", "default": False},
+    "persistence": {"type": "bool", "default": False},
     "proxy": {"type": "str", "no_log": True},
     "lock_timeout": {"type": "int", "default": 300},
 }
-MODULES = ("nvidia", "nvidia-uvm")
-
-
-def load(run, companions):
-    """Load the modules. Returns why it failed, empty when it did not."""
-    for name in (("ib_umad",) if "nvlsm" in companions else ()) + MODULES:
-        code, out, err = run(["modprobe", name])
-        if code:
-            return "modprobe %s: %s" % (name, (err or out).strip().replace("\n", "; "))
-    return ""
 
 
 def run(module, backend, folder):
@@ -310,11 +321,12 @@ def run(module, backend, folder):
     after = {name: version for name, version in before.items() if name not in gone}
     after.update({one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
     if actions is None:
-        after.update(dict.fromkeys(installs(wish, actions, decided), "(version not known yet)"))
+        after.update(dict.fromkeys(predicted.installs(wish, actions, decided), "(version not known yet)"))
         module.warn(
             "This host has no package lists yet, so it is not known whether there is a driver, and headers of kernel %s. A run outside "
             "check mode reads the lists, and refuses what cannot be had before it changes anything else." % ", ".join(decided["kernels"])
         )
+    persists, kept_off = running.persistence_due(module.run_command, wish, known)
     problem = ""
     if changed and not module.check_mode:
         manifest = job.carry_out()
@@ -322,15 +334,20 @@ def run(module, backend, folder):
         after = manifest["packages"]
         loads = plan.load_due(wish, seen, decided, manifest["kernels"])
     if loads and not module.check_mode:
-        problem = load(module.run_command, wish["companions"])
+        problem = running.load(module.run_command, wish["companions"])
+    if (changed or loads or persists) and not module.check_mode:
+        # The driver has brought its unit by now, and may be loaded.
+        again, kept_off = running.persistence_due(module.run_command, wish, known)
+        persists, kept_off = persists or again, kept_off or persistence.carry_out(module.run_command, again)
+    wanted = bool(changed or loads or persists)
     return {
-        "changed": changed or loads,
-        "wanted": changed or loads,
+        "changed": wanted,
+        "wanted": wanted,
         "wished": [] if decided["settled"] else [pinned.spec(name, job.picked) for name in wish["packages"] + wish["companions"]],
         "driver": known,
         "kernels": decided["kernels"],
         "headers": decided["kernel_packages"],
-        "install": installs(wish, actions, decided),
+        "install": predicted.installs(wish, actions, decided),
         "remove": sorted({one["name"] for one in actions or [] if one["action"] == "remove"} | set(decided["remove"])),
         "files": decided["files_due"],
         "sources_off": sorted(decided["off"]),
@@ -338,19 +355,10 @@ def run(module, backend, folder):
         "recorded": record.parse(read(state.PINS)),
         "manifest": manifest,
         "load_problem": problem,
-        "diff": {"before": lines(before), "after": lines(after) + "".join("%s\n" % path for path in decided["files_due"])},
+        "persistence": persists,
+        "persistence_problem": kept_off,
+        "diff": {"before": predicted.lines(before), "after": predicted.lines(after) + predicted.added(decided["files_due"], persists)},
     }
-
-
-def installs(wish, actions, decided):
-    """As in RETURN; without package lists only the names are known."""
-    if actions is None:
-        return decided["kernel_packages"] + ([] if decided["settled"] else wish["packages"])
-    return sorted("%s=%s" % (one["name"], one["new"]) for one in actions if one["action"] == "install")
-
-
-def lines(packages):
-    return "".join("%s %s\n" % pair for pair in sorted(packages.items()))
 
 
 def main():

@@ -89,6 +89,18 @@ def test_nouveau_is_blocked(host, pool):
         assert "blacklist nouveau\n" in host.file("/etc/modprobe.d/mlinfra-nvidia.conf").content_string
 
 
+def test_initramfs_keeps_nouveau_out(host, pool):
+    if pool == "nvidia-bookworm":
+        with host.sudo():
+            assert "etc/modprobe.d/mlinfra-nvidia.conf" in host.check_output(f"lsinitramfs /boot/initrd.img-{KERNEL}").split()
+
+
+def test_gpus_will_be_kept_initialised(host, pool):
+    """No driver is loaded here: the daemon is enabled, and starts with one."""
+    service = host.service("nvidia-persistenced")
+    assert service.is_enabled == (pool in DRIVERS) and not service.is_running
+
+
 def test_user_space_is_debians_and_small(host, pool, manifest):
     if pool != "debian-bookworm":
         return

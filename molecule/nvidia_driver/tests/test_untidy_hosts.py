@@ -12,6 +12,24 @@ from plays import changes, on_hosts
 from untidy import FULL, NOT_FULL, Untidy, found, half_configured, lock, lost, on_each, unplugged
 
 SCENARIO = Path(__file__).resolve().parents[1]
+BLOCKED = "/etc/modprobe.d/mlinfra-nvidia.conf"
+INITRD = "initrd.img-6.1.0-99-amd64"
+# As a run leaves it that was killed when it had blocked nouveau, and had not made the initramfs again.
+KILLED = f"""
+mv {BLOCKED} /run/blocked
+update-initramfs -u -k {INITRD[len("initrd.img-") :]} >/dev/null 2>&1
+mv /run/blocked {BLOCKED}
+touch /var/lib/mlinfra/nvidia_driver/begun
+systemctl --quiet disable nvidia-persistenced
+"""
+# As Ubuntu's packages have it: wanted by no target, with persistence mode off; and a start of the host that loads this driver.
+UBUNTUS_UNIT = """
+sed -e 's/--verbose/--no-persistence-mode &/' -e '/Install/,$d' /usr/lib/systemd/system/nvidia-persistenced.service >/run/unit
+systemctl --quiet disable nvidia-persistenced
+mv /run/unit /etc/systemd/system/nvidia-persistenced.service
+systemctl daemon-reload
+stub-nvidia load 580.95.05 proprietary
+"""
 FOLDER = "/srv/www/nvidia/compute/cuda/repos/debian13/x86_64"
 BEFORE = {
     "nvidia-bookworm-0": half_configured("flaky") + lock(600),
@@ -21,8 +39,8 @@ BEFORE = {
 }
 # The first one waits for a process that lets go by itself; the second one's mirror goes away when all has been fetched.
 MENDED = {
-    "nvidia-bookworm-0": lock(20) + "touch /srv/flaky-may",
-    "nvidia-trixie-0": unplugged("/etc/apt/sources.list.d/mlinfra-nvidia.sources"),
+    "nvidia-bookworm-0": lock(20) + KILLED + "touch /srv/flaky-may",
+    "nvidia-trixie-0": unplugged("/etc/apt/sources.list.d/mlinfra-nvidia.sources") + UBUNTUS_UNIT,
     "debian-bookworm-0": "touch /srv/stubborn-may",
     "volta-0": NOT_FULL,
     "mirror-0": found(FOLDER),
@@ -47,6 +65,17 @@ dpkg-query -W -f '${Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n'
     grep -v -e ' not-installed$' -e ' config-files$'
 ls /run/unplugged 2>/dev/null || true
 """
+DAEMON = f"""#!/bin/sh
+lsinitramfs /boot/{INITRD} 2>/dev/null | grep -x {BLOCKED[1:]}
+systemctl show -P ActiveState nvidia-persistenced
+systemctl show -P WantedBy nvidia-persistenced
+cat /run/stub-nvidia/persistence 2>/dev/null || true
+"""
+# Of a driver that is loaded it runs, with persistence mode on.
+DAEMONS = {
+    "nvidia-bookworm-0": [BLOCKED[1:], "inactive", "multi-user.target"],
+    "nvidia-trixie-0": ["active", "multi-user.target", "1"],
+}
 DRIVERS = {"nvidia-bookworm-0": "580.126.09", "nvidia-trixie-0": "580.95.05", "volta-0": "580.95.05"}
 
 
@@ -66,6 +95,13 @@ def test_refused_by_name_and_nothing_done(refused, name):
     assert differences[name] == []
 
 
+def undone(tmp_path):
+    """{host: what tells whether nouveau is out of the initramfs, and whether the persistence daemon runs, and will}"""
+    script = tmp_path / "daemon.sh"
+    script.write_text(DAEMON)
+    return {name: text.split() for name, text in on_hosts(SCENARIO, sorted(DAEMONS), {"cmd": str(script)}, tmp_path).items()}
+
+
 def test_the_next_run_goes_through_and_needs_the_mirror_only_until_all_is_fetched(refused, tmp_path):
     on_each(SCENARIO, MENDED, tmp_path)
     assert all(changes(HOSTS.converge(tmp_path, 0)).values())
@@ -79,3 +115,4 @@ def test_the_next_run_goes_through_and_needs_the_mirror_only_until_all_is_fetche
         assert name not in DRIVERS or versions == {f"{DRIVERS[name]}-1"}, (name, there)
         assert {about.split()[1] for one, about in there.items() if one.startswith("libcuda")} == {"hold"}, (name, there)
         assert ("/run/unplugged" in lines) == (name == "nvidia-trixie-0")
+    assert undone(tmp_path) == DAEMONS

@@ -80,7 +80,7 @@ class Install:
         if wrong:
             raise Broken("driver %s does not verify: %s" % (driver, "; ".join(wrong)))
         self._keep(change, packages, driver)
-        if state.NOUVEAU in self.decided["files_due"] and images:
+        if images and plan.initramfs_due(self.wish, self.seen, self.decided):
             self.made_initrd = True
             self._initramfs(images)
         written = plan.manifest(

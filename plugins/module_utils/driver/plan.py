@@ -157,6 +157,12 @@ def load_due(wish, seen, plan, made):
     return possible and not seen["loaded"] and not seen["nouveau"] and seen["running"] in plan["kernels"]
 
 
+def initramfs_due(wish, seen, plan):
+    """Whether the initramfs has yet to learn that nouveau is blocked. The file that blocks it is written first: a run that was killed
+    leaves it, and the initramfs may be older."""
+    return bool(wish["kernel_modules"] and (state.NOUVEAU in plan["files_due"] or seen["begun"]))
+
+
 def holds_due(wish, packages, driver):
     """Driver packages that an upgrade could still move."""
     if not wish["hold"] or not driver:

@@ -64,9 +64,11 @@ def prepare(job, folder):
         from_distribution(job, options)
     elif wish["source"] == "distribution" and not decided["settled"] and job.seen["lists"]:
         options = stage.without_ours(folder)
-        there = job.program.versions(wish["packages"], options)
+        there = job.program.versions(wish["packages"] + wish["companions"], options)
         job.picked, told = repository.chosen(there, wish["packages"], wish["branch"], wish["version"], wish["source"])
-        refuse(told)
+        besides, more = repository.newest_of(there, wish["companions"], "the distribution's sources have")
+        refuse(told + more)
+        job.picked.update(besides)
         from_distribution(job, options)
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []

@@ -34,10 +34,11 @@ def text(recorded):
 
 
 def driver_names(platform, source, version, flavor):
-    """All packages of a driver with versions that pins have for it: its own, the fabric manager, the subnet manager."""
+    """All packages of a driver with versions that pins have for it: its own, the persistence daemon, fabric manager, subnet manager."""
     branch = tables.branch_of(version)
     fabric = names.fabric_manager(platform, source, branch)
-    return names.driver(platform, source, branch, flavor) + ([fabric] if fabric else []) + [names.NVLSM]
+    daemon = names.persistence(platform, source, branch, flavor)
+    return names.driver(platform, source, branch, flavor) + [name for name in (daemon, fabric) if name] + [names.NVLSM]
 
 
 def beside(known, version):

@@ -4,11 +4,13 @@
 """The GPUs that an image is built for, where the machine that builds it has none: a declaration in place of what the PCI bus shows.
 
 Which machines are Arm: AWS's G5g, NVIDIA's Grace superchips. Which GPUs have NVSwitches: the table of EC2 types (types.py); those that
-want NVLink's subnet manager have none on the PCI bus.
+want NVLink's subnet manager have none on the PCI bus (fabric manager user guide, fourth generation of NVSwitch), so that their own device
+ids tell that a fabric manager is wanted. https://github.com/cirrascalecloudservices/install, install-cuda.sh, goes by the same four ids.
 """
 
 from __future__ import annotations
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import devices
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.types import GPU_TYPES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host, tables
 
@@ -24,7 +26,8 @@ def told(words):
 def understand(words, machine):
     """(target, [message]) of models and EC2 instance types; target is None without a word or with a message.
 
-    target: {models, architectures, nvswitch, efa, flavors (of kernel modules), first_branch, last_branch (None where there is no end)}.
+    target: {models, architectures, nvswitch, efa, flavors (of kernel modules), first_branch, last_branch (None where there is no end),
+    fabric_devices}.
     machine: the builder's, as uname -m says it.
     """
     words = [str(word).strip().lower() for word in words if str(word).strip()]
@@ -47,6 +50,7 @@ def understand(words, machine):
         "flavors": flavors,
         "first_branch": first,
         "last_branch": last,
+        "fabric_devices": fabric_devices(),
     }
     return (None, problems) if problems else (found, [])
 
@@ -115,6 +119,12 @@ def types_of(word):
 def has_nvswitch(word):
     """Whether hosts of an instance type, or any with this model, have NVSwitches on their PCI bus."""
     return any(one.nvswitch and one.model not in tables.NVLSM_MODELS for one in types_of(word))
+
+
+def fabric_devices():
+    """Device ids, as sysfs has them without 0x, of which one on the PCI bus means that CUDA wants a fabric manager."""
+    gpus = {number for number, (unused, model) in devices.DEVICES.items() if model in tables.NVLSM_MODELS}
+    return ["%04x" % number for number in sorted(gpus.union(devices.NVSWITCHES))]
 
 
 def has_efa(word):

@@ -32,6 +32,18 @@ def subnet_manager(offered):
     return {}, ["This host needs NVLink's subnet manager: no source offers nvlsm. Add NVIDIA's repository, or a mirror that has it."]
 
 
+def persistence(host, wish, offered, driver, flavor):
+    """({package: version}, [messages], [warnings]) of the persistence daemon. A driver works without it."""
+    name = names.persistence(host["platform"], wish["source"], tables.branch_of(driver), flavor)
+    if name is None:
+        return {}, [], []
+    own = name == names.PERSISTENCED
+    version = versions.newest(offered.get(name, [])) if own else candidates.version_of(offered, name, driver)
+    if version:
+        return {name: version}, [], []
+    return {}, [], ["GPUs will not be kept initialised: no source of this host offers %s%s." % (name, "" if own else " " + driver)]
+
+
 def container_toolkit(host, wish, offered):
     """({package: version}, [messages], [warnings]); its four packages are always of one version."""
     exact = wish["container_toolkit"]

@@ -12,21 +12,25 @@ from __future__ import annotations
 
 import re
 
+PERSISTENCED = "nvidia-persistenced"
 _UNIFIED = {"user": ["nvidia-driver-cuda"], "open": ["nvidia-kernel-open-dkms"], "proprietary": ["nvidia-kernel-dkms"]}
 _UBUNTU_NVIDIA = {
     "user": ["nvidia-utils-BRANCH", "libnvidia-compute-BRANCH"],
     "open": ["nvidia-dkms-BRANCH-open"],
     "proprietary": ["nvidia-dkms-BRANCH"],
+    "persistence": "nvidia-compute-utils-BRANCH",
 }
 _UBUNTU = {
     "user": ["nvidia-utils-BRANCH-server", "libnvidia-compute-BRANCH-server"],
     "open": ["nvidia-dkms-BRANCH-server-open"],
     "proprietary": ["nvidia-dkms-BRANCH-server"],
+    "persistence": "nvidia-compute-utils-BRANCH-server",
 }
 _DEBIAN = {
     "user": ["nvidia-smi", "libcuda1", "libnvidia-ml1"],
     "open": ["nvidia-open-kernel-dkms"],
     "proprietary": ["nvidia-kernel-dkms"],
+    "persistence": PERSISTENCED,
 }
 _RPM = {"user": ["nvidia-driver-cuda"], "open": ["kmod-nvidia-open-dkms"], "proprietary": ["kmod-nvidia-latest-dkms"]}
 
@@ -37,7 +41,7 @@ DCGM = "datacenter-gpu-manager-4"
 NVLSM = "nvlsm"
 # Every name that any of this is made of, for asking a package manager.
 INTERESTING = re.compile(
-    r"^(nvidia-(driver-cuda|smi|utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
+    r"^(nvidia-(driver-cuda|smi|persistenced|(compute-)?utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
     r"|kmod-nvidia-(open|latest)-dkms|libcuda1|libnvidia-ml1|libnvidia-compute-\d+(-server)?"
     r"|nvidia-fabric-?manager(-\d+)?|nvlsm|cuda-toolkit-\d+-\d+|nvidia-container-toolkit(-base)?|libnvidia-container(-tools|1)"
     r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel"
@@ -76,6 +80,15 @@ def driver(platform, source, branch, flavor):
     table = _table(platform, source, branch)
     found = table.get("user", []) + (table.get(flavor, []) if flavor else [])
     return [name.replace("BRANCH", str(branch)) for name in found]
+
+
+def persistence(platform, source, branch, flavor):
+    """Package with the persistence daemon of a driver that has kernel modules; None where the driver's own packages want it anyway.
+
+    Debian's (PERSISTENCED) has a version of its own, the others have the driver's.
+    """
+    name = _table(platform, source, branch).get("persistence")
+    return name.replace("BRANCH", str(branch)) if name and flavor else None
 
 
 def fabric_manager(platform, source, branch):

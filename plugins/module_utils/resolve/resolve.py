@@ -57,6 +57,7 @@ def resolve(gpu, platform, given, offered, today):
     for found, problems, notices in (
         extras.container_toolkit(host, wish, offered),
         extras.dcgm(chosen["driver"], host, wish, offered),
+        extras.persistence(host, wish, offered, chosen["driver"], chosen["flavor"]),
         toolkit(chosen, wish),
     ):
         packages.update(found)

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import devices, target
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import tables
 from tests.unit.roles.test_nvidia_driver import GPU, WORKING
 
 NO_GPU = {"present": False, "count": 0, "models": [], "architectures": [], "nvswitch_count": 0}
@@ -69,21 +70,24 @@ def test_host_with_a_gpu_is_no_builder(driver, runtime, facts):
     assert driver("_nvidia_driver_for_image", facts) is False and runtime("_container_runtime_for_image", facts) is False
 
 
-def test_fabric_manager_of_an_image_starts_where_an_nvswitch_is(driver, tmp_path):
+def test_fabric_manager_of_an_image_starts_where_an_nvswitch_is_or_a_gpu_that_has_its_own_elsewhere(driver, tmp_path):
     """The unit's condition, as a shell carries it out on a tree of devices."""
     content = driver("_nvidia_driver_fabric_condition_content", BUILDER)
-    command = re.search(r"ExecCondition=/bin/sh -c '(.*)'", content).group(1).replace("/sys/bus/pci/devices", str(tmp_path))
+    command = re.search(r"ExecCondition=/bin/sh -c '(.*)'", content).group(1)
 
     def code(*ids):
+        bus = tmp_path / str(len(list(tmp_path.iterdir())))
         for number, device in enumerate(ids):
-            place = tmp_path / f"{len(ids)}-{number}"
-            place.mkdir()
-            (place / "device").write_text(f"0x{device:04x}\n")
-        return subprocess.run(["/bin/sh", "-c", command], check=False).returncode
+            (bus / str(number)).mkdir(parents=True)
+            (bus / str(number) / "device").write_text(f"0x{device:04x}\n")
+        return subprocess.run(["/bin/sh", "-c", command.replace("/sys/bus/pci/devices", str(bus))], check=False).returncode
 
-    assert code() != 0 and code(0x2237, 0x1AF2) != 0
-    for number, switch in enumerate(devices.NVSWITCHES):
-        assert code(*[0x2330] * (number + 2), switch) == 0
+    wanting = [number for number, (_, model) in devices.DEVICES.items() if model in tables.NVLSM_MODELS]
+    assert {0x2901, 0x3182} <= set(wanting), "B200 and B300 have no NVSwitch on the PCI bus"
+    others = sorted(set(devices.DEVICES) - set(wanting))
+    assert code() != 0 and code(*others, 0x1AF2) != 0
+    for device in [*devices.NVSWITCHES, *wanting]:
+        assert code(0x2330, 0x2330, device) == 0, hex(device)
 
 
 def test_proof_of_an_image_holds_until_gpus_can_be_used(runtime):

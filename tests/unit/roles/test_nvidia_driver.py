@@ -299,3 +299,63 @@ def test_a_driver_as_wished_is_passed_over_at_once(ask, monkeypatch, facts, chan
     for key, value in {"wanted": False, **change}.items():
         monkeypatch.setitem(NO_CHANGE, key, value)
     assert ask("_nvidia_driver_acts", {**WORKING, **facts}, **settings) is acts
+
+
+UBUNTU_PINS = {
+    **PINS, "platform": "Ubuntu-24",
+    "packages": {"nvidia-utils-580": "580.95.05-1", "libnvidia-compute-580": "580.95.05-1", "nvidia-dkms-580": "580.95.05-1"},
+}  # fmt: skip
+DAEMON = "nvidia-compute-utils-580"
+
+
+@pytest.mark.parametrize(
+    ("system", "settings", "package"),
+    [
+        ("Ubuntu-24", {}, DAEMON),
+        ("Ubuntu-22", {"nvidia_driver_source": "distribution", "nvidia_driver_branch": 580}, DAEMON + "-server"),
+        ("Ubuntu-24", {"nvidia_driver_branch": 590}, None),
+        ("Ubuntu-24", {"nvidia_driver_persistence": False}, None),
+        ("Ubuntu-24", {"nvidia_driver_kernel_modules": False}, None),
+        ("Ubuntu-24", {"nvidia_driver_pins": UBUNTU_PINS}, None),
+        ("Ubuntu-24", {"nvidia_driver_pins": {**UBUNTU_PINS, "packages": {**UBUNTU_PINS["packages"], DAEMON: "580.95.05-1"}}}, DAEMON),
+        ("Debian-12", {}, None),
+    ],
+)
+def test_persistence_daemon_comes_where_the_other_packages_do_not_want_it(ask, system, settings, package):
+    found = ask("_nvidia_driver_packages", {}, system, **settings)
+    assert [name for name in found if "compute-utils" in name] == ([package] if package else [])
+    assert ask("_nvidia_driver_companions", {}, system, **settings) == []
+
+
+def test_persistence_daemon_of_debian_has_a_version_of_its_own(ask):
+    debian = {"nvidia_driver_source": "distribution"}
+    assert ask("_nvidia_driver_companions", {}, "Debian-13", **debian) == ["nvidia-persistenced"]
+    assert ask("_nvidia_driver_companions", {}, "Debian-13", nvidia_driver_kernel_modules=False, **debian) == []
+    assert "nvidia-persistenced" not in ask("_nvidia_driver_packages", {}, "Debian-13", **debian)
+
+
+@pytest.mark.parametrize(
+    ("there", "settings", "comes"),
+    [
+        ({"nvidia-utils-580": "580.95.05-1"}, {}, False),
+        ({"nvidia-utils-580": "580.95.05-1"}, {"nvidia_driver_version": "580.126.09"}, True),
+        ({"nvidia-utils-580": "580.95.05-1", DAEMON: "580.95.05-1"}, {}, True),
+    ],
+)
+def test_a_settled_driver_is_not_exchanged_for_the_persistence_daemon(ask, there, settings, comes):
+    facts = with_driver(source="packages", managed=True, version="580.95.05", packages=there)
+    assert (DAEMON in ask("_nvidia_driver_packages", facts, "Ubuntu-24", **settings)) is comes
+
+
+def test_gpus_without_persistence_mode_are_told(problems, monkeypatch):
+    daemon = {**INSTALLED, "managed": True, "packages": {**INSTALLED["packages"], "nvidia-persistenced": "580.95.05-1"}}
+    forgetful = {
+        **WORKING, "driver": {**WORKING["driver"], "installed": daemon},
+        "smi": {**WORKING["smi"], "gpus": [{"persistence_mode": False}, {"persistence_mode": True}, {"persistence_mode": None}]},
+    }  # fmt: skip
+    assert problems(forgetful).startswith("gpu1 has 1 GPUs without persistence mode, and nvidia_driver_persistence is true")
+    assert problems(forgetful, nvidia_driver_persistence=False) == problems(forgetful, nvidia_driver_kernel_modules=False) == ""
+    for other in ({"managed": False}, {"packages": INSTALLED["packages"]}):
+        assert problems({**forgetful, "driver": {**WORKING["driver"], "installed": {**daemon, **other}}}) == ""
+    monkeypatch.setitem(NO_CHANGE, "persistence_problem", "nvidia-persistenced.service is masked.")
+    assert problems(WORKING) == "gpu1: nvidia-persistenced.service is masked."

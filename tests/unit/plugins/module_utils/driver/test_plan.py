@@ -158,3 +158,17 @@ def test_manifest_names_what_is_there():
     written = plan.manifest(wish(), packages, "580.95.05", {}, {"/a": "x", "/b": None}, ["gone", "nvidia-driver-cuda"])
     assert written["packages"] == {"nvidia-driver-cuda": "580.95.05-1", "nvidia-kernel-open-dkms": "580.95.05-1"}
     assert written["brought"] == ["nvidia-driver-cuda"] and written["files"] == {"/a": "x"} and written["held"] == []
+
+
+@pytest.mark.parametrize(
+    ("other", "files_due", "begun", "due"),
+    [
+        ({}, [state.NOUVEAU], False, True),
+        ({}, [], True, True),
+        ({}, [repository.SOURCE], False, False),
+        ({"kernel_modules": False}, [], True, False),
+    ],
+)
+def test_initramfs_that_a_killed_run_left_is_made_again(other, files_due, begun, due):
+    """The file that blocks nouveau is written first: after a kill it is as wished, and the initramfs may be without it."""
+    assert plan.initramfs_due(wish(**other), seen(begun=begun), {"files_due": files_due}) is due

@@ -35,6 +35,7 @@ def nvidia(platform: str = "Debian-12", drivers=DRIVERS, fabric=None) -> dict[st
         names = ["nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-kernel-dkms"]
         if by_branch:
             names = [f"nvidia-utils-{branch}", f"libnvidia-compute-{branch}", f"nvidia-dkms-{branch}-open", f"nvidia-dkms-{branch}"]
+            names.append(f"nvidia-compute-utils-{branch}")
         if fabric is None or driver in fabric:
             names.append("nvidia-fabricmanager" if branch >= 580 else f"nvidia-fabricmanager-{branch}")
         for name in names:
@@ -53,6 +54,7 @@ def debian(platform: str, driver: str, open_driver: str | None = None) -> dict[s
     kernel = KERNELS[platform]
     return {
         **{name: [f"{driver}-1~deb12u1"] for name in ("nvidia-smi", "libcuda1", "libnvidia-ml1", "nvidia-kernel-dkms")},
+        "nvidia-persistenced": ["535.171.04-1~deb12u1"],
         "nvidia-open-kernel-dkms": [f"{open_driver or driver}-1~deb12u1"],
         f"linux-headers-{kernel}": ["6.1.170-1"],
     }

@@ -42,7 +42,7 @@ def test_each_shape_on_each_platform(shape, platform):
 
 def test_ubuntu_names_carry_the_branch_below_590():
     found = resolve("h100", {"branch": 570}, platform="Ubuntu-24")
-    names = {"nvidia-utils-570", "libnvidia-compute-570", "nvidia-dkms-570-open", "nvidia-fabricmanager-570"}
+    names = {"nvidia-utils-570", "libnvidia-compute-570", "nvidia-dkms-570-open", "nvidia-compute-utils-570", "nvidia-fabricmanager-570"}
     assert {found["packages"][name] for name in names} == {"570.195.03-1"}
 
 
@@ -124,6 +124,17 @@ def test_distribution():
     assert found["pins"]["driver"] == {"version": "535.309.01", "branch": 535, "flavor": "proprietary", "dkms": "nvidia-current"}
     assert reason(found, "535.309.01") == "nvidia-open-kernel-dkms is not offered in this version (offered: 535.261.03)"
     assert "past its end of life since the end of 2026-06" in found["warnings"][0]
+    assert found["packages"]["nvidia-persistenced"] == "535.171.04-1~deb12u1"
+
+
+def test_a_driver_works_without_the_persistence_daemon():
+    offered = shapes.nvidia("Ubuntu-24")
+    offered["nvidia-compute-utils-580"].remove("580.178.04-1")
+    found = resolve("h100", {"branch": 580}, offered, "Ubuntu-24")
+    assert found["pins"]["driver"]["version"] == "580.178.04" and "nvidia-compute-utils-580" not in found["packages"]
+    assert "GPUs will not be kept initialised: no source of this host offers nvidia-compute-utils-580 580.178.04." in found["warnings"]
+    without = resolve("h100", {"branch": 580, "kernel_modules": False}, offered, "Ubuntu-24")
+    assert not [one for one in without["warnings"] if "initialised" in one]
 
 
 def test_known_bad_build_is_passed_over():

@@ -1,0 +1,24 @@
+# Copyright (c) 2026 mlinfra.hosts contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a change of the driver does, in the words of module nvidia_driver's return values and diff."""
+
+from __future__ import annotations
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import persistence
+
+
+def installs(wish, actions, decided):
+    """Packages, as name=version; without package lists (actions None) only the names are known."""
+    if actions is None:
+        return decided["kernel_packages"] + ([] if decided["settled"] else wish["packages"])
+    return sorted("%s=%s" % (one["name"], one["new"]) for one in actions if one["action"] == "install")
+
+
+def lines(packages):
+    return "".join("%s %s\n" % pair for pair in sorted(packages.items()))
+
+
+def added(files, persists):
+    """Files that are written, and what is done to the persistence daemon (steps of persistence.due)."""
+    return "".join(["%s\n" % path for path in files] + ["%s %s\n" % (persistence.UNIT, one) for one in persists])
