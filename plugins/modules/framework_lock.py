@@ -60,7 +60,7 @@ options:
     type: str
   torch_index:
     description:
-      - Address above PyTorch's own indexes, which are a folder for each CUDA, as V(https://download.pytorch.org/whl). A mirror of it will do.
+      - Address above PyTorch's own indexes, which are a folder for each CUDA, as V(https://download.pytorch.org/whl), or above a mirror.
       - C(torch), C(torchvision) and C(torchaudio) are taken from there and all else from O(index_url), whatever either has besides. When
         left out, the default index's build of torch is the only one. A password in it is shown nowhere.
       - Where it has no such build or does not answer, the default index's is taken if it runs with the pins, with a warning.
@@ -205,14 +205,16 @@ def made(module, requirement):
         return first
     problems = framework.problems(params["framework"], first, params["pins"])
     if step["label"] and not params["torch_index"]:
-        why = "there is no torch_index (python_env_framework_index) to ask for that for CUDA %s" % cuda.text(step["cuda"])
+        why = "the one for CUDA %s is on PyTorch's own index, and no torch_index (python_env_framework_index) is given" % cuda.text(
+            step["cuda"]
+        )
     else:
         try:
             return second(params, requirement, step)
         except (Refused, build.BuildError) as error:
-            why = "that for CUDA %s cannot be had: %s" % (cuda.text(step["cuda"]), error)
+            why = "the one for CUDA %s cannot be had: %s" % (cuda.text(step["cuda"]), error)
     if problems:
-        raise Refused("%s\nOf the other builds, %s" % ("\n".join(problems), why))
+        raise Refused("%s\nOf others, %s" % ("\n".join(problems), why))
     module.warn(secrets.hide("%s; %s." % (second_build.told(params["framework"], params["pins"], first), why.rstrip("."))))
     return first
 

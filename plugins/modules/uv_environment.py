@@ -73,8 +73,8 @@ options:
     type: str
   torch_index:
     description:
-      - Address above PyTorch's own indexes, as V(https://download.pytorch.org/whl). C(torch), C(torchvision) and C(torchaudio) are taken from
-        there, and nothing else, where O(requirements) has them with a build's label; V(torch==2.11.0+cu128) from the folder C(cu128).
+      - Address above PyTorch's own indexes, as V(https://download.pytorch.org/whl). C(torch), C(torchvision) and C(torchaudio) are taken
+        from there, and nothing else, where O(requirements) has them with a build's label; V(torch==2.11.0+cu128) from the folder C(cu128).
       - When left out, they are taken from O(index_url) like all others. A password in it is shown nowhere.
     type: str
     version_added: 0.7.0

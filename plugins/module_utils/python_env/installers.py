@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, failures, installed, interpreter, lock, state, torch_index
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import (
+    build,
+    failures,
+    installed,
+    interpreter,
+    lock,
+    state,
+    torch_index,
+)
 
 
 def with_pip(settings, found):

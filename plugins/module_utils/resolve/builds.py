@@ -4,8 +4,9 @@
 """Which build of a framework fits the pins of a host, as the package index has it: pure.
 
 The index has one build of each release of torch and tensorflow, and one of jax for each CUDA major; which CUDA a build brings is in the
-packages that it depends on, so a lock tells it (nvidia-cuda-runtime-cu12 12.8.90 is CUDA 12.8). For others see second_build.py. Extras: JAX, https://docs.jax.dev/en/latest/
-installation.html, "NVIDIA GPU"; TensorFlow, https://www.tensorflow.org/install/pip.
+packages that it depends on, so a lock tells it (nvidia-cuda-runtime-cu12 12.8.90 is CUDA 12.8). For others see
+second_build.py. Extras: JAX, https://docs.jax.dev/en/latest/installation.html, "NVIDIA GPU"; TensorFlow,
+https://www.tensorflow.org/install/pip.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def nearest(release):
 
     What it brings is the least that a release wants which the tables do not know: libraries are published before tables are read again.
     """
-    return max((one for one in tables.CUDA_DRIVERS if one[0] == release[0] and one <= (release[0], release[1], release[2] or 0)), default=None)
+    return max(
+        (one for one in tables.CUDA_DRIVERS if one[0] == release[0] and one <= (release[0], release[1], release[2] or 0)), default=None
+    )
 
 
 def wanted(name, pins):
@@ -109,10 +112,8 @@ def judge(framework, lock, pins):
     if why is None:
         return []
     text = "python_env_framework is %s: the index has its build for CUDA %s, and %s. "
-    text += (
-        "Choose a release whose build is for an earlier CUDA%s, upgrade the driver, or give a mirror (mlinfra_mirrors.pypi%s) that has another."
-    )
+    text += "Choose a release whose build is for an earlier CUDA%s, upgrade the driver, or give a mirror (%s) that has another."
     earlier = torch_builds.newest_default(lambda one: refusal(name, one, pins) is None) if name == "torch" else None
     as_that = " (as torch %s on the default index)" % earlier if earlier else ""
-    others = "; python_env_framework_index has PyTorch's builds for other CUDA releases" if name == "torch" else ""
-    return [text % (framework, cuda.text(release), why, as_that, others)]
+    mirrors = "mlinfra_mirrors.pypi" + (", or python_env_framework_index for PyTorch's own" if name == "torch" else "")
+    return [text % (framework, cuda.text(release), why, as_that, mirrors)]

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What to ask for where the build that the default index gives is not the one that the pins want. Pure.
 
-torch: another build of the same release, of PyTorch's own index. tensorflow and jax have one build, which takes CUDA's libraries as a range;
-uv takes the newest of it, so the range is narrowed to the newest CUDA that the pinned driver runs, by the package cuda-toolkit, whose extras
-pin each library to a CUDA release (names read off the packages' metadata, 2026-11).
+torch: another build of the same release, of PyTorch's own index. tensorflow and jax have one build, which takes CUDA's libraries as a
+range; uv takes the newest of it, so the range is narrowed to the newest CUDA that the pinned driver runs, by the package cuda-toolkit,
+whose extras pin each library to a CUDA release (names read off the packages' metadata, 2026-11).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import build
 
 _LIBRARIES = {
     "cublas": "cublas", "cuda-cccl": "cccl", "cuda-crt": "crt", "cuda-cupti": "cupti", "cuda-nvcc": "nvcc", "cuda-nvrtc": "nvrtc",
-    "cuda-runtime": "cudart", "cufft": "cufft", "curand": "curand", "cusolver": "cusolver", "cusparse": "cusparse", "nvjitlink": "nvjitlink",
-    "nvvm": "nvvm",
+    "cuda-runtime": "cudart", "cufft": "cufft", "curand": "curand", "cusolver": "cusolver", "cusparse": "cusparse",
+    "nvjitlink": "nvjitlink", "nvvm": "nvvm",
 }  # fmt: skip
 _LINE = re.compile(r"^nvidia-(%s)(?:-cu\d+)?==" % "|".join(_LIBRARIES), re.MULTILINE)
 

@@ -136,7 +136,7 @@ def test_without_such_an_index_what_runs_is_taken_and_told(site, lock):
     (site.torch.folder / "torch" / "torch-2.11.0+cu128-py3-none-any.whl").unlink()
     told = lock(pins)
     assert told["cuda"] == "13.0" and told["torch_index"] is None
-    assert "its build for CUDA 13.0, and the pins are for CUDA 12.8; that for CUDA 12.8 cannot be had" in json.dumps(told["warnings"])
+    assert "its build for CUDA 13.0, and the pins are for CUDA 12.8; the one for CUDA 12.8 cannot be had" in json.dumps(told["warnings"])
 
 
 @pytest.mark.parametrize("base", ["", "http://user:hidden@127.0.0.1:1/whl"])
@@ -144,7 +144,11 @@ def test_what_does_not_run_is_refused_with_the_reason(lock, base, tmp_path):
     told = lock(PINS, torch_index=base)
     assert told["failed"] and "has its build for CUDA 13.0, and driver 570.172.08 cannot run it" in told["msg"]
     assert "as torch 2.10 on the default index" in told["msg"] and not (tmp_path / "locks").exists()
-    why = "that for CUDA 12.8 cannot be had: http://***@127.0.0.1:1/whl/cu128" if base else "there is no torch_index"
+    why = (
+        "the one for CUDA 12.8 cannot be had: http://***@127.0.0.1:1/whl/cu128"
+        if base
+        else "no torch_index (python_env_framework_index) is given"
+    )
     assert why in told["msg"] and "hidden" not in json.dumps(told)
 
 
@@ -168,7 +172,7 @@ def test_jax_gets_the_libraries_that_a_strict_driver_runs(site, lock):
         needs = (f"nvidia-cuda-runtime-cu12=={runtime}; extra == 'cudart'",)
         site.default.add("cuda_toolkit", release, requires=needs)
     site.default.add("jax", "0.7.2", requires=("nvidia-cuda-runtime-cu12>=12.1; extra == 'cuda12'",))
-    pins = {**PINS, "wish": {"mode": "strict", "framework": "jax==0.7.2"}, "cuda": {"release": "12.3"}}
+    pins = {**PINS, "wish": {"mode": "strict", "framework": "jax==0.7.2"}, "cuda": {"release": "12.6"}}
     locked = lock(pins, "jax==0.7.2")
     assert locked["cuda"] == "12.8" and "cuda-toolkit==12.8.1" in locked["text"], locked
     assert lock({**pins, "wish": {"mode": "compatible"}}, "jax==0.7.2", upgrade=True)["cuda"] == "12.9"

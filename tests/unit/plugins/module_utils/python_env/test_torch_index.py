@@ -36,7 +36,9 @@ def test_a_file_without_a_label_is_of_the_same_index():
 
 
 def test_each_build_is_of_its_own_index():
-    text = listed("torch==2.11.0+cu128 ; platform_machine == 'x86_64'", "torch==2.11.0+cpu ; platform_machine != 'x86_64'", "torchaudio==2.11.0")
+    text = listed(
+        "torch==2.11.0+cu128 ; platform_machine == 'x86_64'", "torch==2.11.0+cpu ; platform_machine != 'x86_64'", "torchaudio==2.11.0"
+    )
     found = dict(torch_index.split(text, BASE))
     assert sorted(address.rsplit("/", 1)[1] for address in found) == ["cpu", "cu128"]
     assert "torchaudio" not in "".join(found.values())
