@@ -13,6 +13,9 @@ description:
   - Decides from pins of M(mlinfra.hosts.gpu_resolve) what to ask the package index for, has C(uv pip compile) pin it with all that it
     depends on and with hashes, and judges the CUDA that the list brings by the pinned driver and GPUs. A list that does not fit is refused
     and not written.
+  - Where the build of the default index is not for the CUDA that was resolved, or does not run with the pinned driver and GPUs, another is
+    asked for. C(torch) comes from PyTorch's index for that CUDA (O(torch_index)); of C(tensorflow) and C(jax), whose lists take CUDA's
+    newest libraries, the libraries are held to the newest CUDA that the driver runs.
   - A list that was made for the same wish is only read and judged again. It moves with O(upgrade) alone, so commit it.
   - Runs where the list shall be, mostly on the controller. M(mlinfra.hosts.uv_environment) makes the environment of it.
 author:
@@ -55,6 +58,14 @@ options:
   index_url:
     description: Address of a simple index to take the packages from. uv's default index when left out. A password in it is shown nowhere.
     type: str
+  torch_index:
+    description:
+      - Address above PyTorch's own indexes, which are a folder for each CUDA, as V(https://download.pytorch.org/whl), or above a mirror.
+      - C(torch), C(torchvision) and C(torchaudio) are taken from there and all else from O(index_url), whatever either has besides. When
+        left out, the default index's build of torch is the only one. A password in it is shown nowhere.
+      - Where it has no such build or does not answer, the default index's is taken if it runs with the pins, with a warning.
+    type: str
+    version_added: 0.7.0
   proxy:
     description: HTTP proxy, as a URL. A password in it is shown nowhere.
     type: str
@@ -81,6 +92,7 @@ EXAMPLES = r"""
     pins: "{{ pins }}"
     packages: [transformers]
     dest: "{{ inventory_dir }}/locks/torch.txt"
+    torch_index: https://download.pytorch.org/whl
   delegate_to: localhost
 """
 
@@ -95,6 +107,12 @@ cuda:
   returned: success
   type: str
   sample: "12.8"
+torch_index:
+  description: The index that torch's own packages of the list are of; null when all are of the default one. A password in it is hidden.
+  returned: success
+  type: str
+  sample: https://download.pytorch.org/whl/cu128
+  version_added: 0.7.0
 text:
   description: The list; null in check mode when it is not there yet.
   returned: success
@@ -117,8 +135,9 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import (
     interpreter,
     lock,
     secrets,
+    torch_index,
 )
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import builds, cuda
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import builds, cuda, second_build
 
 ARGUMENTS = {
     "framework": {"type": "str", "required": True},
@@ -128,6 +147,7 @@ ARGUMENTS = {
     "python_version": {"type": "str", "default": framework.PYTHON},
     "upgrade": {"type": "bool", "default": False},
     "index_url": {"type": "str", "no_log": True},
+    "torch_index": {"type": "str", "no_log": True},
     "proxy": {"type": "str", "no_log": True},
     "uv_path": {"type": "path", "default": "~/.local/share/mlinfra/uv"},
     "uv_requirements": {"type": "str"},
@@ -148,14 +168,18 @@ def uv(params, settings):
         return installers.provide_uv(params["uv_path"], params["uv_requirements"], settings, interpreter.probe(interpreter.SYSTEM))[0]
 
 
-def compiled(params, requirement):
-    """The list as uv makes it: one version of a package for all Pythons and processors, as hosts of different releases compute the same."""
+def compiled(params, requirements, address=None):
+    """The list as uv makes it: one version of a package for all Pythons and processors, as hosts of different releases compute the same.
+
+    address: of the index that torch's own packages are taken from; the default one when None.
+    """
     settings = build.Settings(params["index_url"], params["proxy"], None, False, False, params["timeout"])
     scratch = tempfile.mkdtemp(prefix="mlinfra-lock-")
+    wish = [*requirements, *params["packages"]]
     try:
-        source, target = (os.path.join(scratch, name) for name in ("wish.in", "list.txt"))
+        source, target = (os.path.join(scratch, name) for name in ("pyproject.toml" if address else "wish.in", "list.txt"))
         with open(source, "w", encoding="utf-8") as file:
-            file.write("\n".join([requirement, *params["packages"]]) + "\n")
+            file.write(torch_index.project(wish, params["python_version"], address) if address else "\n".join(wish) + "\n")
         environment = build.installer_environment(settings, scratch)
         environment.update(UV_NO_CONFIG="1", UV_NO_PROGRESS="1", UV_PYTHON_DOWNLOADS="never", UV_CACHE_DIR=os.path.join(scratch, "cache"))
         environment.setdefault("UV_SYSTEM_CERTS", "1")
@@ -165,10 +189,48 @@ def compiled(params, requirement):
         command = [uv(params, settings), "pip", "compile", "--quiet", "--generate-hashes", "--no-emit-index-url", *options]
         code, output = build.run([*command, "--output-file", target, source], environment, params["timeout"])
         if code:
-            raise Refused(failures.explain(output, params["python_version"], build.index_name(settings)))
+            index = build.index_name(settings) if address is None else "%s (torch_index) or the default index" % secrets.hide(address)
+            raise Refused(failures.explain(output, params["python_version"], index))
         return read(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def made(module, requirement):
+    """The list without its first line: the default index's where that is what the pins want, else with another build."""
+    params = module.params
+    first = compiled(params, [requirement])
+    step = second_build.step(params["framework"], first, params["pins"])
+    if step is None:
+        return first
+    problems = framework.problems(params["framework"], first, params["pins"])
+    if step["label"] and not params["torch_index"]:
+        why = "the one for CUDA %s is on PyTorch's own index, and no torch_index (python_env_framework_index) is given" % cuda.text(
+            step["cuda"]
+        )
+    else:
+        try:
+            return second(params, requirement, step)
+        except (Refused, build.BuildError) as error:
+            why = "the one for CUDA %s cannot be had: %s" % (cuda.text(step["cuda"]), error)
+    if problems:
+        raise Refused("%s\nOf others, %s" % ("\n".join(problems), why))
+    module.warn(secrets.hide("%s; %s." % (second_build.told(params["framework"], params["pins"], first), why.rstrip("."))))
+    return first
+
+
+def second(params, requirement, step):
+    """The list with the build of second_build.step. Raises Refused."""
+    address = torch_index.url(params["torch_index"], step["label"]) if step["label"] else None
+    text = compiled(params, [requirement, *step["requirements"]], address)
+    stray = torch_index.unnamed(text, [requirement, *params["packages"]]) if address else []
+    if stray:
+        message = "%s would come of the default index, and are of another build: name them in packages (python_env_framework_packages)"
+        raise Refused(message % ", ".join(stray))
+    problems = framework.problems(params["framework"], text, params["pins"])
+    if problems:
+        raise Refused("\n".join(problems))
+    return text
 
 
 def run(module):
@@ -179,7 +241,7 @@ def run(module):
     mark = framework.mark_of(chosen["requirement"], params["packages"], params["python_version"])
     before = read(params["dest"])
     due = params["upgrade"] or not before.startswith(mark)
-    text = before if not due else None if module.check_mode else mark + compiled(params, chosen["requirement"])
+    text = before if not due else None if module.check_mode else mark + made(module, chosen["requirement"])
     if text is not None:
         problems = framework.problems(params["framework"], text, params["pins"])
         if problems:
@@ -188,10 +250,12 @@ def run(module):
     if changed and not module.check_mode:
         kept_program.write({params["dest"]: text})
     brings = builds.cuda_of(text or "")
+    own = torch_index.split(text, params["torch_index"]) if text and params["torch_index"] else []
     return {
         "changed": changed,
         "requirement": chosen["requirement"],
         "cuda": cuda.text(brings) if brings else None,
+        "torch_index": secrets.hide(own[0][0]) if own else None,
         "text": text,
         "diff": {"before": before, "after": mark if text is None else text},
     }
@@ -199,7 +263,7 @@ def run(module):
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    for name in ("index_url", "proxy"):
+    for name in ("index_url", "torch_index", "proxy"):
         module.no_log_values.discard(module.params[name])
         module.no_log_values.update(secrets.of_url(module.params[name]))
     try:

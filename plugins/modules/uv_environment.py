@@ -71,6 +71,13 @@ options:
       - Address of a simple index to install from. uv's default index when left out; pip's configuration counts for installing uv alone.
       - A password in it is shown nowhere.
     type: str
+  torch_index:
+    description:
+      - Address above PyTorch's own indexes, as V(https://download.pytorch.org/whl). C(torch), C(torchvision) and C(torchaudio) are taken
+        from there, and nothing else, where O(requirements) has them with a build's label; V(torch==2.11.0+cu128) from the folder C(cu128).
+      - When left out, they are taken from O(index_url) like all others. A password in it is shown nowhere.
+    type: str
+    version_added: 0.7.0
   proxy:
     description: HTTP proxy to install through, as a URL. A password in it is shown nowhere.
     type: str
@@ -203,6 +210,7 @@ ARGUMENTS = {
     "group": {"type": "str"},
     "mode": {"type": "str"},
     "index_url": {"type": "str", "no_log": True},
+    "torch_index": {"type": "str", "no_log": True},
     "proxy": {"type": "str", "no_log": True},
     "uv_path": {"type": "path", "default": "/opt/mlinfra/uv"},
     "uv_requirements": {"type": "str"},
@@ -284,7 +292,7 @@ def present(module):
                 settings = build.Settings(*(wish[name] for name in build.Settings._fields))
                 uv, result["uv_installed"] = installers.provide_uv(wish["uv_path"], wish["uv_requirements"], settings, found)
                 wished = build.Wish(wish["path"], wish["requirements"], python, wish["imports"], wish["owner"], wish["group"], mode)
-                result["folder"], result["kept"] = build.make(wished, found, installers.with_uv(uv, settings, found))
+                result["folder"], result["kept"] = build.make(wished, found, installers.with_uv(uv, settings, found, wish["torch_index"]))
             elif attributes:
                 build.own(seen["folder"], wish["owner"], wish["group"])
                 os.chmod(seen["folder"], seen["mode"] if mode is None else mode)
@@ -297,7 +305,7 @@ def present(module):
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["requirements"])])
     # The journal has no address at all, for it is written before this; what is returned lacks only what is secret in them.
-    for name in ("index_url", "proxy"):
+    for name in ("index_url", "torch_index", "proxy"):
         module.no_log_values.discard(module.params[name])
         module.no_log_values.update(secrets.of_url(module.params[name]))
     found = problems(module.params)

@@ -42,6 +42,6 @@ def test_jax_is_pinned_once_and_installed(tmp_path):
 
 
 def test_torch_for_a_driver_that_runs_its_cuda_and_for_one_that_does_not(tmp_path):
-    output, told = converge(tmp_path, "torch==2.11.0", python_env_framework_pins=PINS)
+    output, told = converge(tmp_path, "torch==2.11.0", python_env_framework_pins=PINS, python_env_framework_index="")
     assert "the index has its build for CUDA 13.0, and driver 570.172.08 cannot run it (CUDA 13 runs from branch 580 on)" in told, output
-    assert not (tmp_path / "list.txt").exists()
+    assert "no torch_index (python_env_framework_index) is given" in told and not (tmp_path / "list.txt").exists(), output

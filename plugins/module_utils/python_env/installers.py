@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, failures, installed, interpreter, lock, state
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import (
+    build,
+    failures,
+    installed,
+    interpreter,
+    lock,
+    state,
+    torch_index,
+)
 
 
 def with_pip(settings, found):
@@ -34,8 +42,8 @@ def with_pip(settings, found):
     return install
 
 
-def with_uv(uv, settings, found):
-    """An install function for build.make(): uv, which is at this path."""
+def with_uv(uv, settings, found, torch_base=None):
+    """An install function for build.make(): uv, which is at this path. torch_base: see torch_index.split; None for one index alone."""
 
     def install(folder, scratch, listed):
         environment = build.installer_environment(settings, scratch)
@@ -49,10 +57,22 @@ def with_uv(uv, settings, found):
         if settings.index_url:
             environment["UV_DEFAULT_INDEX"] = settings.index_url
         _run([uv, "venv", "--quiet", "--allow-existing", "--python", found["executable"], folder], environment, settings, found)
-        command = [uv, "pip", "install", "--quiet", "--python", os.path.join(folder, "bin", "python"), "--require-hashes", "-r", listed]
+        command = [uv, "pip", "install", "--quiet", "--python", os.path.join(folder, "bin", "python"), "--require-hashes"]
         command += [] if settings.allow_build else ["--only-binary", ":all:"]
         command += ["--compile-bytecode"] if settings.compile_bytecode else []
-        _run(command, environment, settings, found)
+        # What is there by then is not looked for in the default index.
+        for address, text in torch_index.split(_read(listed), torch_base) if torch_base else ():
+            own = os.path.join(scratch, "torch.txt")
+            with open(own, "w", encoding="utf-8") as handle:
+                handle.write(text)
+            _run(
+                command + ["--no-deps", "-r", own],
+                dict(environment, UV_DEFAULT_INDEX=address),
+                settings._replace(index_url=address),
+                found,
+                "torch's own packages are looked for where torch_index says: ",
+            )
+        _run(command + ["-r", listed], environment, settings, found)
 
     return install
 
@@ -82,12 +102,16 @@ def provide_uv(path, requirements, settings, found):
 
 def _not_listed(folder, listed, found):
     """Names of what venv brought besides the list: pip itself last, as it runs."""
-    with open(listed, encoding="utf-8") as handle:
-        wished = lock.expected(lock.parse(handle.read()), found["markers"])
+    wished = lock.expected(lock.parse(_read(listed)), found["markers"])
     return sorted((name for name in installed.distributions(folder) if name not in wished), key=lambda name: name == "pip")
 
 
-def _run(command, environment, settings, found):
+def _read(path):
+    with open(path, encoding="utf-8") as handle:
+        return handle.read()
+
+
+def _run(command, environment, settings, found, before=""):
     code, output = build.run(command, environment, settings.timeout)
     if code:
-        raise build.BuildError(failures.explain(output, build.python_version(found), build.index_name(settings)))
+        raise build.BuildError(before + failures.explain(output, build.python_version(found), build.index_name(settings)))

@@ -52,6 +52,11 @@ def parse(text):
     return found
 
 
+def with_lines(text):
+    """[(Requirement, its logical line with hashes)] of a list that parse() takes."""
+    return [(_requirement(number, line)[0], line) for number, line in _numbered(text)]
+
+
 def expected(requirements, environment):
     """{name: version} of what the list means for an interpreter with these marker variables. Raises LockError."""
     wished = {}

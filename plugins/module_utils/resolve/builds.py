@@ -4,8 +4,9 @@
 """Which build of a framework fits the pins of a host, as the package index has it: pure.
 
 The index has one build of each release of torch and tensorflow, and one of jax for each CUDA major; which CUDA a build brings is in the
-packages that it depends on, so a lock tells it (nvidia-cuda-runtime-cu12 12.8.90 is CUDA 12.8). Extras: JAX, https://docs.jax.dev/en/latest/
-installation.html, "NVIDIA GPU"; TensorFlow, https://www.tensorflow.org/install/pip.
+packages that it depends on, so a lock tells it (nvidia-cuda-runtime-cu12 12.8.90 is CUDA 12.8). For others see
+second_build.py. Extras: JAX, https://docs.jax.dev/en/latest/installation.html, "NVIDIA GPU"; TensorFlow,
+https://www.tensorflow.org/install/pip.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, frameworks, tables
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, frameworks, tables, torch_builds
 
 EXTRAS = {"torch": "", "tensorflow": "[and-cuda]", "jax": "[cuda%d]"}
 RUNTIME = re.compile(r"^nvidia-cuda-runtime(?:-cu\d+)?==(\d+)\.(\d+)\.", re.MULTILINE)
@@ -30,11 +31,30 @@ def refusal(name, release, pins):
     """Why a CUDA release does not run with what is pinned; None when it does."""
     driver, mode = (pins.get("driver") or {}).get("version"), (pins.get("wish") or {}).get("mode") or "compatible"
     if driver and release[0] in tables.CUDA_BRANCHES:
-        exact = (release[0], release[1], release[2] or 0) in tables.CUDA_DRIVERS
-        least, why = cuda.minimum(release, mode if exact else "compatible")
+        known = nearest(release)
+        least, why = cuda.minimum(known or release, mode if known else "compatible")
         if versions.compare(driver, least) < 0:
             return "driver %s cannot run it (%s)" % (driver, why)
     return frameworks.problem(name, release, gpus_of(pins))
+
+
+def nearest(release):
+    """The newest CUDA release of the tables that is not newer than this one, of the same major; None when there is none.
+
+    What it brings is the least that a release wants which the tables do not know: libraries are published before tables are read again.
+    """
+    return max(
+        (one for one in tables.CUDA_DRIVERS if one[0] == release[0] and one <= (release[0], release[1], release[2] or 0)), default=None
+    )
+
+
+def wanted(name, pins):
+    """The CUDA that the pins were resolved for, where that was for this framework or wished by itself; None when it binds nothing."""
+    wish = pins.get("wish") or {}
+    parsed = frameworks.parse(wish.get("framework") or "")
+    if not wish.get("cuda") and not (parsed and parsed[0] == name):
+        return None
+    return cuda.parse((pins.get("cuda") or {}).get("release") or "")
 
 
 def choose(framework, pins):
@@ -62,7 +82,9 @@ def choose(framework, pins):
         return {"requirement": None, "cuda": None, "problems": [text % (framework, "; ".join(reasons))]}
     if name != "jax":
         return {"requirement": "%s%s==%s" % (name, EXTRAS[name], version), "cuda": None, "problems": []}
-    release = fitting[0] if fitting else cuda.parse((pins.get("cuda") or {}).get("release") or "")
+    wish = wanted(name, pins)
+    same = [one for one in fitting if wish and one[0] == wish[0]]
+    release = (same or fitting or [cuda.parse((pins.get("cuda") or {}).get("release") or "")])[0]
     if release is None:
         text = "python_env_framework is %s: the tables do not know its builds, and the pins have no CUDA. Resolve with a cuda."
         return {"requirement": None, "cuda": None, "problems": [text % framework]}
@@ -90,7 +112,8 @@ def judge(framework, lock, pins):
     if why is None:
         return []
     text = "python_env_framework is %s: the index has its build for CUDA %s, and %s. "
-    text += (
-        "Choose a release whose build is for an earlier CUDA, upgrade the driver, or give a mirror (mlinfra_mirrors.pypi) that has another."
-    )
-    return [text % (framework, cuda.text(release), why)]
+    text += "Choose a release whose build is for an earlier CUDA%s, upgrade the driver, or give a mirror (%s) that has another."
+    earlier = torch_builds.newest_default(lambda one: refusal(name, one, pins) is None) if name == "torch" else None
+    as_that = " (as torch %s on the default index)" % earlier if earlier else ""
+    mirrors = "mlinfra_mirrors.pypi" + (", or python_env_framework_index for PyTorch's own" if name == "torch" else "")
+    return [text % (framework, cuda.text(release), why, as_that, mirrors)]

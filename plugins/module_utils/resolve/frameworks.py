@@ -5,7 +5,8 @@
 
 Sources: PyTorch, RELEASE.md, "Release Compatibility Matrix" (as of 2.14) and "PyTorch CUDA Support Matrix"; TensorFlow,
 https://www.tensorflow.org/install/source "Tested build configurations", GPU; JAX, https://docs.jax.dev/en/latest/installation.html
-"NVIDIA GPU" and "installed locally" (what each CUDA variant is built with). Read 2026-11.
+"NVIDIA GPU", and the least CUDA whose libraries jax[cuda12] takes (its plugin wants nvidia-cuda-nvcc-cu12>=12.6.85, though it is built with
+12.3: locks of each release, made here). Read 2026-11.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda
 
-_JAX_12, _JAX_BOTH = ("12.3",), ("12.3", "13.0")
+_JAX_12, _JAX_BOTH = ("12.6",), ("12.6", "13.0")
 # framework: release (as long as it has to be to tell): CUDA of its builds.
 BUILDS = {
     "torch": {

@@ -24,7 +24,7 @@ PINS = {"driver": {"version": "570.172.08"}, "wish": {"mode": "compatible"}, "gp
 def answer(capsys, monkeypatch, tmp_path):
     """Run the module; uv is a table of two lists, and each call is counted."""
     asked = []
-    monkeypatch.setattr(module, "compiled", lambda params, requirement: asked.append(requirement) or LISTS[requirement])
+    monkeypatch.setattr(module, "compiled", lambda params, wish: asked.append(*wish) or LISTS[wish[0]])
 
     def run(framework="torch==2.9.1", **arguments):
         wish = {"framework": framework, "pins": PINS, "dest": str(tmp_path / "locks" / "list.txt"), **arguments}

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -19,44 +17,14 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import build, lock, state
 from ansible_collections.mlinfra.hosts.plugins.modules import uv_environment as module
 from ansible_collections.mlinfra.hosts.plugins.modules import uv_environment_info as info
+from tests.unit.plugins.modules.package_index import Index, uv_folder
 
-ENV = Path(__file__).resolve().parents[4] / "scripts" / "env"
 PYTHON = os.path.realpath(sys._base_executable)
 
 
 @pytest.fixture(scope="module")
 def uv() -> str:
-    """Folder of the project's uv."""
-    if not ENV.exists():
-        pytest.skip("the project's environment, which has uv, is not here")
-    done = subprocess.run([sys.executable, ENV, "--uv"], capture_output=True, text=True, check=True)
-    return str(Path(done.stdout.strip()).parents[1])
-
-
-class Index:
-    """A simple index on the disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-
-    @property
-    def url(self) -> str:
-        return self.folder.as_uri()
-
-    def add(self, name: str, version: str, code: str = "") -> str:
-        """Publishes a wheel with one module, and returns its line of a list."""
-        stem, packages = f"{name}-{version}", self.folder / name
-        packages.mkdir(exist_ok=True)
-        wheel = packages / f"{stem}-py3-none-any.whl"
-        with zipfile.ZipFile(wheel, "w") as packed:
-            packed.writestr(f"{name}.py", f"version = {version!r}\n{code}")
-            packed.writestr(f"{stem}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-            packed.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            packed.writestr(f"{stem}.dist-info/RECORD", "")
-        links = [f'<a href="{each.name}">{each.name}</a>' for each in sorted(packages.glob("*.whl"))]
-        (packages / "index.html").write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>")
-        return f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+    return uv_folder()
 
 
 @pytest.fixture
