@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
+from ansible.template import trust_as_template
 
 STORE = "/etc/mlinfra/instance_store.json"
 UNIT = "mlinfra-instance-store.service"
@@ -12,16 +15,28 @@ DROP_IN = "/etc/systemd/system/%s.service.d/mlinfra-instance-store.conf"
 NO_PACKAGE = {"version": None, "status": "not-installed", "held": False}
 
 
+@pytest.fixture(scope="module")
+def asked(value_of):
+    """Function (engine) -> names of packages and paths that the role asks the host for."""
+
+    @functools.cache
+    def of(engine):
+        both = trust_as_template("{{ [_container_runtime_looked_for, _container_runtime_paths] }}")
+        known = {"container_runtime_engine": engine, "_container_runtime_noted": {}}
+        return value_of("container_runtime", "_both", _both=both, **known)
+
+    return of
+
+
 @pytest.fixture
-def runtime(value_of):
+def runtime(value_of, asked):
     """Function (variable, platform, state of the instance store's unit, None for a host without, settings) -> value."""
 
     def value(name, platform="Debian-12", store=None, packages=(), **settings):
         known = {"inventory_hostname": "h1", "ansible_facts": {}, "ansible_check_mode": False, **settings}
         given = {"platform_names": [platform], "distribution": platform[:-3], "distribution_major_version": platform[-2:]}
-        names = value_of("container_runtime", "_container_runtime_looked_for", **known)
+        names, paths = asked(settings.get("container_runtime_engine", "docker"))
         given["packages"] = {one: dict(NO_PACKAGE, status="installed", version="1") if one in packages else NO_PACKAGE for one in names}
-        paths = value_of("container_runtime", "_container_runtime_paths", **known)
         given["paths"] = {path: {"exists": False, "sha256": None, "mode": None} for path in paths}
         given["contents"] = {STORE: '{"mount_point": "/data"}' if store else None}
         given["units"] = {UNIT: {"exists": store is not None, "active": store or "inactive"}}

@@ -116,5 +116,5 @@ def test_python_without_tomllib(monkeypatch, tomli):
     if tomli:
         assert older.edited("/c.toml", DEBIAN, {"root": "/data"}) == edited(DEBIAN, {"root": "/data"})
         return
-    with pytest.raises(SettingsError, match="/c.toml cannot be read: the Python .* reads no TOML. Nothing was changed. Install python3-tomli"):
+    with pytest.raises(SettingsError, match="/c.toml cannot be read: .* reads no TOML. Nothing was changed. Install python3-tomli"):
         older.edited("/c.toml", "", {"root": "/data"})
