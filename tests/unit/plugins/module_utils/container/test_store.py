@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from ansible_collections.mlinfra.hosts.plugins.filter.container_instance_store import container_instance_store
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container import store
 
 WISH = json.dumps({"mount_point": "/data", "filesystem": "xfs"})
@@ -47,3 +48,8 @@ def test_a_unit_that_failed():
     tied = store.tie("/data/docker", WISH, {"exists": True, "active": "failed"})
     assert "data root /data/docker is on the instance store" in tied["problem"] and "mounts that at /data, has failed" in tied["problem"]
     assert "Nothing was changed." in tied["problem"] and tied["drop_in"]
+
+
+def test_as_a_template_has_it():
+    assert container_instance_store("/data/docker", wish=WISH, unit=ACTIVE) == store.tie("/data/docker", WISH, ACTIVE)
+    assert container_instance_store("/data/docker") == NOTHING
