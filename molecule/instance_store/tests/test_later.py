@@ -84,16 +84,16 @@ def test_an_engine_with_its_data_on_it_does_not_start_without_it(tmp_path):
     code, output, _told = run(playbook, variables=there)
     assert code == 0 and re.search(rf"{HOST} .*changed=0 ", output), output
 
-    # Unmounted behind the unit's back; then one that cannot mount it again, as at a boot.
+    # Unmounted behind the unit's back; then somebody else's file system is there, as it may be at a boot, and is not mounted.
     start = "systemctl start containerd 2>&1; systemctl is-active containerd || true"
     assert "ssertion failed" in as_root("systemctl stop containerd && umount /mnt/scratch; " + start)
-    as_root("touch /mnt/scratch/in-the-way; systemctl restart mlinfra-instance-store || true")
+    as_root("e2label /srv/disks/first theirs; systemctl restart mlinfra-instance-store || true")
     said = as_root(start)
     assert "dependency job for containerd.service failed" in said and said.split()[-1] == "inactive"
     code, output, told = run(playbook, variables=there)
     assert code == 2 and "mounts that at /mnt/scratch, has failed: the engine would fill the root disk" in told, output
-    assert as_root("ls -A /mnt/scratch") == "in-the-way"
-    as_root("rm /mnt/scratch/in-the-way; systemctl start containerd")
+    assert as_root("ls -A /mnt/scratch") == "", "the folder on the root disk"
+    as_root("e2label /srv/disks/first mlinfra-data; systemctl start containerd")
     assert as_root("findmnt -n -o FSTYPE /mnt/scratch") == "ext4", "the unit was started with the engine"
 
     elsewhere = {"container_runtime_data_root": "/var/lib/containerd", "container_runtime_abandon_data": True}
