@@ -26,7 +26,7 @@ attributes:
   diff_mode:
     support: N/A
     details:
-      - Leaves nothing behind but O(record).
+      - Leaves nothing behind but O(record), which is a note of what was seen and no change of the host.
   idempotent:
     support: full
 options:
@@ -48,6 +48,7 @@ options:
     description:
       - File in which a proof that was given is written down, and which a proof that fails removes. Its folder is made.
       - A play can look for it, so that a host is proven again after a failure.
+      - Writing it does not count as a change, no more than in check mode; the host does what it did before.
     type: path
   timeout:
     description: Seconds that one step of it may take.
@@ -196,16 +197,11 @@ class Prover:
 
 
 def record(path, answer):
-    """Write down what was proven. Returns whether that is new."""
+    """Write down what was proven."""
     text = json.dumps({"engine": answer["engine"], "version": answer["version"], "gpus": answer["gpus"]}) + "\n"
     os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            if file.read() == text:
-                return False
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    return True
 
 
 def forget(path):
@@ -221,7 +217,8 @@ def main():
     start, path = time.monotonic(), module.params["record"]
     try:
         answer.update(Prover(module).prove(), ok=True)
-        answer["changed"] = bool(path) and record(path, answer)
+        if path:
+            record(path, answer)
     except ProofError as error:
         forget(path)
         engine = module.params["engine"]

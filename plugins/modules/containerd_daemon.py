@@ -18,7 +18,8 @@ description:
   - Another C(root) is refused while the present one has images and the new one none, unless O(abandon_data) is set; also one on a file
     system that the overlayfs snapshotter does not work on.
   - A daemon that does not come back, or whose plugin cri fails then, gets its former file again.
-  - Wants Python 3.11 or later on the host, whose standard library reads TOML.
+  - Wants Python 3.11 or later on the host, whose standard library reads TOML, or the package C(tomli)
+    (C(python3-tomli) of Debian and Ubuntu).
 author:
   - mlinfra.hosts contributors (@mlinfra)
 seealso:

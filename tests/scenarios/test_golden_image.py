@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -54,6 +55,42 @@ SERVE = [
     {"name": "Serve them", "ansible.builtin.include_tasks": str(tree.CHECKOUT / "molecule" / "shared" / "apt_repository" / "serve.yml")}
 ]
 HEADERS = [{"name": "Have headers", "ansible.builtin.file": {"path": "/lib/modules/6.1.0-99-amd64/build", "state": "directory"}}]
+# What a start of a real host does, before NVIDIA's services: its driver is there once anybody can log in.
+LOAD = """\
+[Unit]
+Before=nvidia-persistenced.service nvidia-fabricmanager.service nvidia-cdi-refresh.service ssh.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecCondition=/bin/sh -c 'cat /sys/bus/pci/devices/*/vendor | grep -q 0x10de'
+ExecStart=stub-nvidia load 580.95.05 open
+[Install]
+WantedBy=multi-user.target
+"""
+# And a runtime that brings nvidia-smi into containers, which NVIDIA's stand-in does not.
+AS_REAL = [
+    {"name": "Load at a start", "ansible.builtin.copy": {"dest": "/etc/systemd/system/load-modules.service", "content": LOAD}},
+    {"name": "Do so", "ansible.builtin.systemd_service": {"name": "load-modules.service", "enabled": True, "daemon_reload": True}},
+    {
+        "name": "Have a runtime that brings nvidia-smi",
+        "ansible.builtin.copy": {
+            "src": str(tree.CHECKOUT / "molecule" / "upgrade" / "runtime.py"),
+            "dest": "/usr/local/sbin/nvidia-container-runtime",
+            "mode": "0755",
+        },
+    },
+]
+# Docker of bookworm gives GPUs by a hook of its default runtime, which is runc otherwise: the stand-in would not be asked.
+DAEMON = {
+    "labels": ["team=vision"],
+    "default-shm-size": "1G",
+    "default-runtime": "nvidia",
+    "runtimes": {"nvidia": {"path": "nvidia-container-runtime", "args": []}, "team": {"path": "/usr/bin/runc"}},
+}
+USERS_FILE = [
+    {"name": "Have its folder", "ansible.builtin.file": {"path": "/etc/docker", "state": "directory"}},
+    {"name": "Have a user's file", "ansible.builtin.copy": {"dest": "/etc/docker/daemon.json", "content": json.dumps(DAEMON)}},
+]
 IDENTITY = "cat /etc/machine-id; cat /etc/ssh/ssh_host_ed25519_key.pub; readlink -f /var/lib/dbus/machine-id"
 
 
@@ -130,12 +167,18 @@ def timed(act) -> tuple[float, str]:
     return time.monotonic() - began, said
 
 
+def keeps_what_its_user_wrote(golden: Golden, host: str) -> None:
+    """Beside what the role adds."""
+    settings = json.loads(golden.on(host, "cat /etc/docker/daemon.json"))
+    assert {name: settings.get(name) for name in DAEMON} == DAEMON and settings["live-restore"] is True, settings
+
+
 def bake(golden: Golden) -> str:
     """The image's id."""
     golden.play("mlinfra.hosts.provision")
     golden.play("mlinfra.hosts.reachable")
     golden.tasks("mirror-0", SERVE)
-    golden.tasks("builder-0", HEADERS)
+    golden.tasks("builder-0", HEADERS + AS_REAL + USERS_FILE)
     golden.on("builder-0", "echo secret >>~/.bash_history")
 
     bake = ("mlinfra.hosts.bake", "--limit", "builder-0")
@@ -149,6 +192,8 @@ def bake(golden: Golden) -> str:
     assert changed(said, "builder-0") > 0 and "+/etc/machine-id (empty)" in said
     assert re.search(r"^-\S+/[.]bash_history \(history\)$", said, re.M)
 
+    # The engine before the driver; plain-0 gets them the other way round.
+    golden.play("mlinfra.hosts.configure", "--limit", "builder-0", "-e", "mlinfra_configure=container_runtime")
     said = golden.play(*confirmed)
     assert "builder-0 has no GPU, and mlinfra_gpu_target stands in for it (a10g, h100)" in said
     return golden.image_of("builder-0")
@@ -164,13 +209,19 @@ def test_golden_image(golden, capsys):
         {"name": "switched", "count": 1, "instance_types": ["p5.48xlarge"], "image": image},
     ])  # fmt: skip
     launch, _said = timed(lambda: [golden.play("mlinfra.hosts.provision"), golden.play("mlinfra.hosts.reachable")])
-    golden.tasks("plain-0", HEADERS)
+    golden.tasks("plain-0", HEADERS + USERS_FILE)
     whole, said = timed(lambda: golden.play("mlinfra.hosts.configure", "--limit", "plain-0"))
     assert changed(said, "plain-0") > 0
+    both = ("mlinfra.hosts.configure", "--limit", "plain-0", "-e", "mlinfra_configure=nvidia_driver,container_runtime")
+    assert changed(golden.play(*both), "plain-0") == 0
     hosts = ("baked-0", "baked-1", "switched-0")
     rest, said = timed(lambda: golden.play("mlinfra.hosts.configure", "--limit", ":".join(hosts)))
     assert [changed(said, host) for host in hosts] == [0, 0, 0], said
+    assert rest < whole, f"three baked hosts took {rest:.0f} s, one that is not {whole:.0f} s"
+    assert json.loads(golden.on("baked-0", "cat /var/lib/mlinfra/container-docker.json"))["gpus"], "the GPUs were proven by that run"
     assert changed(golden.play("mlinfra.hosts.verify", "--limit", "baked-0"), "baked-0") == 0
+    for host in ("plain-0", "baked-0"):
+        keeps_what_its_user_wrote(golden, host)
     with capsys.disabled():
         print(
             f"\ntime to ready, launched and reached after {launch:.0f} s: unbaked {launch + whole:.0f} s, baked {launch + rest:.0f} s "
@@ -185,8 +236,7 @@ def test_golden_image(golden, capsys):
 
     # One image for hosts with NVSwitches and without: the fabric manager is enabled in both, and started where there is one.
     for host, result in (("baked-0", "inactive"), ("switched-0", "active")):
-        script = "stub-nvidia load 580.95.05 open; systemctl start nvidia-fabricmanager; systemctl show -P ActiveState nvidia-fabricmanager"
-        assert golden.on(host, script).split()[-1] == result
+        assert golden.on(host, "systemctl show -P ActiveState nvidia-fabricmanager").split() == [result]
         assert golden.on(host, "systemctl is-enabled nvidia-fabricmanager").split() == ["enabled"]
 
     assert "V12.8.1" in golden.on("baked-0", "/usr/local/cuda/bin/nvcc --version")

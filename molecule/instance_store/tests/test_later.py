@@ -74,6 +74,33 @@ def test_after_a_stop_it_is_there_again_before_any_service(tmp_path):
     assert code == 0 and re.search(rf"{HOST} .*changed=0 ", output), output
 
 
+def test_an_engine_with_its_data_on_it_does_not_start_without_it(tmp_path):
+    playbook = tmp_path / "engine.yml"
+    playbook.write_text(json.dumps([{"hosts": HOST, "gather_facts": False, "roles": ["mlinfra.hosts.container_runtime"]}]))
+    wish = {"container_runtime_engine": "containerd", "container_runtime_nvidia": "none", "container_runtime_free_mib": 64}
+    there = {**wish, "container_runtime_data_root": "/mnt/scratch/containerd"}
+    code, output, _told = run(playbook, variables=there)
+    assert code == 0 and as_root("findmnt -n -o TARGET --target /mnt/scratch/containerd") == "/mnt/scratch", output
+    code, output, _told = run(playbook, variables=there)
+    assert code == 0 and re.search(rf"{HOST} .*changed=0 ", output), output
+
+    # Unmounted behind the unit's back; then somebody else's file system is there, as it may be at a boot, and is not mounted.
+    start = "systemctl start containerd 2>&1; systemctl is-active containerd || true"
+    assert "ssertion failed" in as_root("systemctl stop containerd && umount /mnt/scratch; " + start)
+    as_root("e2label /srv/disks/first theirs; systemctl restart mlinfra-instance-store || true")
+    said = as_root(start)
+    assert "dependency job for containerd.service failed" in said and said.split()[-1] == "inactive"
+    code, output, told = run(playbook, variables=there)
+    assert code == 2 and "mounts that at /mnt/scratch, has failed: the engine would fill the root disk" in told, output
+    assert as_root("ls -A /mnt/scratch") == "", "the folder on the root disk"
+    as_root("e2label /srv/disks/first mlinfra-data; systemctl start containerd")
+    assert as_root("findmnt -n -o FSTYPE /mnt/scratch") == "ext4", "the unit was started with the engine"
+
+    elsewhere = {"container_runtime_data_root": "/var/lib/containerd", "container_runtime_abandon_data": True}
+    code, output, _told = run(playbook, variables={**wish, **elsewhere})
+    assert code == 0 and "instance-store" not in as_root("systemctl show -p Requires,DropInPaths containerd"), output
+
+
 def test_a_disk_with_anything_on_it_is_refused_and_kept():
     as_root(
         "mkfs.ext4 -q -L results /srv/disks/second && mkdir -p /mnt/other && mount /srv/disks/second /mnt/other && echo 1 > /mnt/other/x"

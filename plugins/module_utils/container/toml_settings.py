@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings import SettingsError, merged
 
 try:
     import tomllib
-except ImportError:  # Python before 3.11
-    tomllib = None
+except ImportError:  # Python before 3.11, for which distributions package the reader that tomllib was made of
+    try:
+        import tomli as tomllib
+    except ImportError:
+        tomllib = None
 
 BARE = re.compile(r"^[A-Za-z0-9_-]+$")
 PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
@@ -30,7 +34,10 @@ ASSIGNMENT = re.compile(r"^\s*(%s)\s*=" % PART)
 def parse(path, text):
     """The tables of the text. Raises SettingsError with line and column."""
     if tomllib is None:
-        raise SettingsError("%s cannot be read: this host's Python has no tomllib. Give it Python 3.11 or later." % path)
+        raise SettingsError(
+            "%s cannot be read: the Python that Ansible uses on this host, %s, reads no TOML. Nothing was changed. "
+            "Install python3-tomli for it, or give it Python 3.11 or later (ansible_python_interpreter)." % (path, sys.version.split()[0])
+        )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

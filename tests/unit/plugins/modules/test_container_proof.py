@@ -50,7 +50,7 @@ def test_proof(run, tmp_path):
     assert answer["ok"] is True and answer["version"] == "26.1.5" and answer["seconds"] > 0 and answer["gpus"] is None
     assert (tmp_path / "told").read_text().split() == ["version", "load", "run", "rm", "rmi"]
     assert json.loads((tmp_path / "var" / "proof.json").read_text()) == {"engine": "docker", "version": "26.1.5", "gpus": None}
-    assert answer["changed"] and not run()["changed"], "the record is news once"
+    assert not answer["changed"] and not run()["changed"], "a check changes nothing, and its record is a note of it"
 
 
 def test_another_output_is_no_proof(run, tmp_path):

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container import toml_settings
@@ -100,3 +103,18 @@ def test_an_array_of_tables_is_left_alone():
 def test_not_toml():
     with pytest.raises(SettingsError, match=r"/c\.toml is not TOML: .*line 2"):
         edited("version = 2\nnonsense\n", {"debug": {"level": "warn"}})
+
+
+@pytest.mark.parametrize("tomli", [tomllib, None])
+def test_python_without_tomllib(monkeypatch, tomli):
+    """As on Ubuntu 22.04, with and without python3-tomli, whose functions have the names of tomllib's."""
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    monkeypatch.setitem(sys.modules, "tomli", tomli)
+    spec = importlib.util.find_spec(toml_settings.__name__)
+    older = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(older)
+    if tomli:
+        assert older.edited("/c.toml", DEBIAN, {"root": "/data"}) == edited(DEBIAN, {"root": "/data"})
+        return
+    with pytest.raises(SettingsError, match="/c.toml cannot be read: .* reads no TOML. Nothing was changed. Install python3-tomli"):
+        older.edited("/c.toml", "", {"root": "/data"})
