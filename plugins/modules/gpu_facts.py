@@ -29,7 +29,7 @@ attributes:
 options:
   smi_timeout:
     description:
-      - Seconds that C(nvidia-smi) may take. Without persistence mode it wakes each GPU first, which takes seconds for each.
+      - Seconds that C(nvidia-smi) may take in all. Without persistence mode it wakes each GPU first, which takes seconds for each.
       - V(0) does not run it.
     type: int
     default: 60
@@ -147,19 +147,15 @@ ansible_facts:
             address:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: "0000:53:00.0"
             model:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: h100
             architecture:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: hopper
             kernel_driver:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
-              sample: nvidia
             responds:
               description: Whether it answers on the bus; null where the bus is hidden.
               type: bool
@@ -185,7 +181,6 @@ ansible_facts:
             compute_mode:
               description: Which programs may use it.
               type: str
-              sample: Default
             max_clocks_mhz:
               description: C(graphics), C(sm), C(memory) and C(video).
               type: dict
@@ -206,9 +201,14 @@ ansible_facts:
               description: What the driver asks for, C(reset_required) and C(drain_recommended) of older ones, C(action) of newer ones.
               type: dict
             fabric:
-              description: >-
-                Its registration with the NVLink fabric, C(state), C(status), C(clique_id), C(cluster_uuid) and C(health); null without one.
+              description: Its registration with the NVLink fabric, C(state), C(status), C(clique_id), C(cluster_uuid), C(health); or null.
               type: dict
+            nvlink:
+              description: >-
+                C(state) of its NVLinks, V(active), V(inactive), V(partial) or null; C(links), each with C(link), C(active) and C(gb_per_s)
+                of one direction, empty where it is told of all at once that they are inactive. Null without links.
+              type: dict
+              sample: {state: active, links: [{link: 0, active: true, gb_per_s: 26.562}]}
             mig:
               description: >-
                 C(current) and C(pending) mode, V(enabled), V(disabled) or null, and C(devices), each with C(index), C(uuid) (null where
