@@ -64,9 +64,7 @@ EXAMPLES = r"""
 
 - name: Restart what only a restart helps
   ansible.builtin.reboot:
-  when:
-    - ansible_facts['mlinfra_gpu'].driver_state == 'reboot_pending'
-    - not ansible_facts['mlinfra_gpu'].container
+  when: ansible_facts['mlinfra_gpu'].driver_state == 'reboot_pending' and not ansible_facts['mlinfra_gpu'].container
   become: true
 """
 
@@ -84,11 +82,9 @@ ansible_facts:
         present:
           description: Whether an NVIDIA GPU is there, or O(target) stands in for one.
           type: bool
-          sample: true
         count:
           description: How many of them.
           type: int
-          sample: 4
         devices:
           description: The GPUs on the PCI bus, in order of address.
           type: list
@@ -131,12 +127,10 @@ ansible_facts:
           description: The models, each once.
           type: list
           elements: str
-          sample: [a10g]
         architectures:
           description: The architectures, each once.
           type: list
           elements: str
-          sample: [ampere]
         gpus:
           description: >-
             Each GPU once, in order of address, with what the bus and C(nvidia-smi) say of it. Null is what its release or this GPU does not
@@ -147,15 +141,19 @@ ansible_facts:
             address:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
+              sample: "0000:53:00.0"
             model:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
+              sample: h100
             architecture:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
+              sample: hopper
             kernel_driver:
               description: As in RV(ansible_facts.mlinfra_gpu.devices).
               type: str
+              sample: nvidia
             responds:
               description: Whether it answers on the bus; null where the bus is hidden.
               type: bool
@@ -181,6 +179,7 @@ ansible_facts:
             compute_mode:
               description: Which programs may use it.
               type: str
+              sample: Default
             max_clocks_mhz:
               description: C(graphics), C(sm), C(memory) and C(video).
               type: dict
