@@ -96,7 +96,9 @@ def test_boards_that_are_wired_to_each_other():
     assert told(found) == {3: ["4 of its NVLinks are active, another GPU like it has 6"]}
     half = "".join("GPU %d: Tesla V100\n" % n + "\t Link 0: 25.781 GB/s\n\t Link 1: <inactive>\n" for n in range(4))
     assert told(nvlink.look(gpus(V100, *"abcd"), Outcome(0, half), 0)) == {}, "a part of a board lacks links on all GPUs alike"
-    assert told(nvlink.look(gpus(V100, *"abcd", mig="enabled"), Outcome(0, sample("v100_sxm")), 0)) == {}
+    board = gpus(A100, *"abcd")
+    board[0]["mig"]["current"] = "enabled"
+    assert told(nvlink.look(board, Outcome(0, sample("v100_sxm")), 0)) == {}, "links to a GPU in MIG mode are inactive on both ends"
 
 
 def test_cards_with_bridges_and_without_are_no_fault():
