@@ -6,7 +6,8 @@
 
 Reads a tree of files with as much in it as a p5.48xlarge has: 164 PCI functions (8 GPUs, 4 NVSwitches, 32 EFA devices), 1,500 packages,
 3 kernels with modules, engines with settings and CDI. In the place of nvidia-smi is a program that prints a document of eight GPUs with
-the long lists of clocks that the real one has. Its time and the time that any program takes to start are not the module's own.
+the long lists of clocks that the real one has, and their NVLinks. Its time and the time that any program takes to start are not the
+module's own.
 Ends in a line of NAME RATIO GOAL: median seconds by half a second. The goal is met when the ratio is not above it.
 """
 
@@ -26,7 +27,8 @@ from typing import Any
 
 from ansible.plugins.loader import init_plugin_loader
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "tests/unit/plugins/module_utils/gpu/smi_xml/h100x8_v12.xml"
+SAMPLES = Path(__file__).resolve().parent.parent / "tests/unit/plugins/module_utils/gpu"
+DOCUMENT, LINKS = SAMPLES / "smi_xml/h100x8_v12.xml", SAMPLES / "nvlink_txt/h100x8.txt"
 BUDGET = 0.5
 GOAL = 1.0
 VERSION = "570.133.20"
@@ -89,6 +91,14 @@ def document() -> str:
     return DOCUMENT.read_text(encoding="utf-8").replace("</gpu>", supported * 2 + "</gpu>")
 
 
+def put_smi(root: Path) -> Path:
+    """The program in the place of nvidia-smi."""
+    answer = put(root, "/answer.xml", document())
+    smi = put(root, "/usr/bin/nvidia-smi", f'#!/bin/sh\n[ "$1" = nvlink ] && exec cat {LINKS}\nexec cat {answer}\n')
+    smi.chmod(0o755)
+    return smi
+
+
 def measure(root: Path, smi: Path) -> tuple[float, float, list[str], dict[str, Any]]:
     """(seconds of the module's own, processor seconds, programs that were run, facts)"""
     facts, running, reading = (importlib.import_module(UTILS + name) for name in ("facts", "running", "reading"))
@@ -123,9 +133,7 @@ def main() -> int:
         root = Path(folder)
         put_bus(root)
         put_software(root)
-        answer = put(root, "/answer.xml", document())
-        smi = put(root, "/usr/bin/nvidia-smi", f"#!/bin/sh\nexec cat {answer}\n")
-        smi.chmod(0o755)
+        smi = put_smi(root)
         measured = [measure(root, smi) for _round in range(rounds)]
     _seconds, _used, ran, found = measured[-1]
     if [gpu["health"]["state"] for gpu in found["gpus"]] != ["healthy"] * len(GPUS) or found["driver_state"] != "coherent":

@@ -29,7 +29,7 @@ attributes:
 options:
   smi_timeout:
     description:
-      - Seconds that C(nvidia-smi) may take. Without persistence mode it wakes each GPU first, which takes seconds for each.
+      - Seconds that C(nvidia-smi) may take in all. Without persistence mode it wakes each GPU first, which takes seconds for each.
       - V(0) does not run it.
     type: int
     default: 60
@@ -64,9 +64,7 @@ EXAMPLES = r"""
 
 - name: Restart what only a restart helps
   ansible.builtin.reboot:
-  when:
-    - ansible_facts['mlinfra_gpu'].driver_state == 'reboot_pending'
-    - not ansible_facts['mlinfra_gpu'].container
+  when: ansible_facts['mlinfra_gpu'].driver_state == 'reboot_pending' and not ansible_facts['mlinfra_gpu'].container
   become: true
 """
 
@@ -84,11 +82,9 @@ ansible_facts:
         present:
           description: Whether an NVIDIA GPU is there, or O(target) stands in for one.
           type: bool
-          sample: true
         count:
           description: How many of them.
           type: int
-          sample: 4
         devices:
           description: The GPUs on the PCI bus, in order of address.
           type: list
@@ -131,12 +127,10 @@ ansible_facts:
           description: The models, each once.
           type: list
           elements: str
-          sample: [a10g]
         architectures:
           description: The architectures, each once.
           type: list
           elements: str
-          sample: [ampere]
         gpus:
           description: >-
             Each GPU once, in order of address, with what the bus and C(nvidia-smi) say of it. Null is what its release or this GPU does not
@@ -200,9 +194,14 @@ ansible_facts:
               description: What the driver asks for, C(reset_required) and C(drain_recommended) of older ones, C(action) of newer ones.
               type: dict
             fabric:
-              description: >-
-                Its registration with the NVLink fabric, C(state), C(status), C(clique_id), C(cluster_uuid) and C(health); null without one.
+              description: Its registration with the NVLink fabric, C(state), C(status), C(clique_id), C(cluster_uuid), C(health); or null.
               type: dict
+            nvlink:
+              description: >-
+                C(state) of its NVLinks, V(active), V(inactive), V(partial) or null; C(links), each with C(link), C(active) and C(gb_per_s)
+                of one direction, empty where it is told of all at once that they are inactive. Null without links.
+              type: dict
+              sample: {state: active, links: [{link: 0, active: true, gb_per_s: 26.562}]}
             mig:
               description: >-
                 C(current) and C(pending) mode, V(enabled), V(disabled) or null, and C(devices), each with C(index), C(uuid) (null where

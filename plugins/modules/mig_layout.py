@@ -97,7 +97,8 @@ files:
   type: list
   elements: str
 cdi:
-  description: The CDI specification that was written anew, or would be; null when none had to be.
+  description: >-
+    The CDI specification that is in force and was written anew, or would be; null when none had to be. C(steps) has the others, too.
   returned: success
   type: str
   sample: /var/run/cdi/nvidia.yaml
@@ -184,18 +185,15 @@ def run(module):
     files = kept_files(layout)
     due = kept_program.differing(files)
     enabled = kept_program.is_enabled(UNIT, "multi-user.target")
-    path, names = carry.specification()
-    ctk = module.get_bin_path(carry.CTK)
-    stale = bool(ctk) and gpus is not None and carry.is_stale(names, plan.devices(decided["targets"], gpus))
-    cdi = path if ctk and (decided["steps"] or stale) else None
+    found = carry.specifications() if module.get_bin_path(carry.CTK) else []
+    stale = gpus is not None and carry.is_stale(found, plan.devices(decided["targets"], gpus))
+    cdi = [path for path, _names in found] if decided["steps"] or stale else []
     changed = bool(gpus is None or decided["steps"] or due or cdi or not enabled)
     steps, waiting = [step["what"] for step in decided["steps"]], []
     if changed and not module.check_mode:
         # Kept first: what waits for a reboot is made by the unit then.
         enable(files)
-        steps, waiting = carry.act(layout, boot.run, gpus)
-        if cdi:
-            carry.refresh(boot.run, cdi, steps)
+        steps, waiting = carry.act(layout, boot.run, gpus, found if cdi else [])
     shown = steps + ["write %s" % one for one in due] + ([] if enabled else ["enable %s" % UNIT])
     return {
         "changed": changed,
@@ -206,7 +204,7 @@ def run(module):
         "users": using(reading.look(boot.run) if waiting else gpus),
         "gpus": [{key: gpu[key] for key in ("index", "uuid", "mode", "instances")} for gpu in gpus or []],
         "files": due,
-        "cdi": cdi,
+        "cdi": cdi[-1] if cdi else None,
         "diff": {"before": "", "after": "".join("%s\n" % line for line in shown)},
     }
 

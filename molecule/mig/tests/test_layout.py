@@ -57,8 +57,9 @@ def test_the_layout_is_made_and_cdi_knows_it(host):
         assert not host.file("/etc/mlinfra/mig_layout.json").exists
         return
     assert layout() == WISHED
-    names = re.findall(r'name: "(.*)"', as_root("cat /etc/cdi/nvidia.yaml"))
-    assert names == ["0", *[f"1:{number}" for number in range(7)], *[f"{gpu}:{part}" for gpu in range(2, 8) for part in (0, 1)], "all"]
+    wished = ["0", *[f"1:{number}" for number in range(7)], *[f"{gpu}:{part}" for gpu in range(2, 8) for part in (0, 1)], "all"]
+    for folder in ("/etc/cdi", "/var/run/cdi"):
+        assert re.findall(r'name: "(.*)"', as_root(f"cat {folder}/nvidia.yaml")) == wished, folder
 
 
 def test_a_reboot_loses_it_and_the_unit_makes_it_again(tmp_path):
@@ -103,3 +104,10 @@ def test_a_mode_that_waits_for_a_reboot_is_said_and_done_by_it():
     as_root("rm /var/lib/stub-mig/processes")
     output, told = converge(mig_layout=wish, mig_reboot="if_required")
     assert not told and layout()[0] == ["3g.20gb", "2g.10gb", "1g.5gb", "1g.5gb"], output
+
+
+def test_a_gpu_that_fails_leaves_no_old_cdi_devices_of_those_before_it():
+    as_root("rm /var/lib/stub-mig/pending; echo 3 > /var/lib/stub-mig/broken")
+    output, told = converge(mig_layout=[{"gpus": [2, 3], "profiles": ["7g.40gb"]}])
+    assert "Cannot give GPU 3 7g.40gb" in told and "Done after it: write the CDI specification /etc/cdi/nvidia.yaml" in told, output
+    assert (layout()[2], layout()[3]) == (["7g.40gb"], []) and 'name: "2:0"' in as_root("cat /etc/cdi/nvidia.yaml")

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """CDI specifications: the devices that container engines can give to a container by name.
 
-Format: https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md (JSON or YAML; /etc/cdi goes before /var/run/cdi). Hosts
-need not have PyYAML, so of YAML only what nvidia-ctk writes is understood: top-level keys at the margin, block style. What is written
-otherwise gives no devices, and is told.
+Format: https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md (JSON or YAML). Of a device that several folders have, the
+later folder's counts: /var/run/cdi goes before /etc/cdi (pkg/cdi/cache.go and spec-dirs.go there). Hosts need not have PyYAML, so of YAML
+only what nvidia-ctk writes is understood: top-level keys at the margin, block style. What is written otherwise gives no devices, and is
+told.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def parse(path, text):
 
 
 def look(host, note):
-    """[{path, kind, devices, driver_versions}], in the order in which engines look. ``note(what, why)`` for what is no specification.
+    """[{path, kind, devices, driver_versions}], in the order in which engines read them. ``note(what, why)`` for what is no specification.
 
     driver_versions: those of the libraries that the specification mounts. Others than the driver's mean that it is out of date.
     """

@@ -98,7 +98,7 @@ def recovery(reader):
 
 
 def fabric(reader):
-    """Registration with the NVLink fabric; None where there is none. That is all that the tool says of NVLink in this document."""
+    """Registration with the NVLink fabric; None where there is none. The document says nothing of the links (nvlink.py)."""
     found = {
         "state": reader.word("fabric/state"),
         "status": reader.word("fabric/status"),
@@ -208,10 +208,15 @@ def now(element, reader):
     }
 
 
-def model(element):
-    """The model by the PCI device id, as '20B210DE'; None for one that devices.py does not know."""
+def device_id(element):
+    """The PCI device id, of '20B210DE'; None for another vendor's or none."""
     found = re.match(r"^(?:0x)?([0-9a-fA-F]{4})10DE$", smi.value(element, "pci/pci_device_id") or "", re.IGNORECASE)
-    return devices.DEVICES.get(int(found.group(1), 16), (None, None))[1] if found else None
+    return int(found.group(1), 16) if found else None
+
+
+def model(element):
+    """The model by the PCI device id; None for one that devices.py does not know."""
+    return devices.DEVICES.get(device_id(element), (None, None))[1]
 
 
 def look(index, element):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import (
     cdi,
@@ -69,6 +70,12 @@ class Programs:
         outcome = running.run([path, "-q", "-x"], timeout)
         return smi.understand(outcome), outcome
 
+    def links(self, timeout):
+        """The outcome of asking nvidia-smi, which has just answered, for the NVLinks; timeout: what is left of its time."""
+        if timeout <= 0:
+            return running.Outcome(problem="not run: nvidia-smi -q -x took all of smi_timeout")
+        return running.run([self.find("nvidia-smi"), "nvlink", "--status"], timeout)
+
 
 def look(host, programs, smi_timeout):
     """All facts of a host."""
@@ -78,8 +85,9 @@ def look(host, programs, smi_timeout):
     whole, half = packages.driver(known)
     on_disk = kernels.look(host, os.uname().release, programs.modinfo)
     in_memory = loaded.loaded(host)
+    end = time.monotonic() + smi_timeout
     said, outcome = programs.smi(smi_timeout, in_memory["is_loaded"])
-    gpus, notes = per_gpu.look(bus, said, outcome)
+    gpus, notes = per_gpu.look(bus, said, outcome, lambda: programs.links(end - time.monotonic()))
     fabric = interconnect.look(host)
 
     def note(what, why):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import details, health, smi, values
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import details, health, nvlink, smi, values
 
 ADDRESS = re.compile(r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-9a-fA-F]")
 LOST_LINE = re.compile(r"unable to determine the device handle|gpu is lost|fallen off the bus|requires reset", re.IGNORECASE)
@@ -31,13 +31,16 @@ def lost(outcome):
     return {smi.address(found) for found in named}
 
 
-def look(bus, said, outcome):
+def look(bus, said, outcome, ask_links=lambda: None):
     """([GPU], [{what, why}]).
 
-    bus: see pci.look; said: the facts of nvidia-smi; outcome: what it did, None when it was not run.
+    bus: see pci.look; said: the facts of nvidia-smi; outcome: what it did, None when it was not run; ask_links(): the outcome of asking it
+    for the NVLinks, which is done where a GPU may have some.
     """
     root, gone = root_of(outcome), lost(outcome)
     shown = [(element,) + details.look(index, element) for index, element in enumerate(root.findall("gpu"))] if root is not None else []
+    links, verdicts, link_notes = of_links(bus, shown, ask_links)
+    shown = [(*entry, one_links, verdict) for entry, one_links, verdict in zip(shown, links, verdicts)]
     found, notes, known = [], [], set()
     for device in bus["devices"]:
         own = [entry for entry in shown if entry[1]["address"] == device["address"]]
@@ -50,15 +53,26 @@ def look(bus, said, outcome):
             found.append(one(device, [entry], hidden + of_names(device["address"], gone)))
     for entry in shown:
         notes += entry[2]
-    return found, notes + of_whole(said, root, len(shown))
+    return found, notes + link_notes + of_whole(said, root, len(shown))
+
+
+def of_links(bus, shown, ask_links):
+    """As nvlink.look of the GPUs that nvidia-smi shows."""
+    ids = {device["address"]: device.get("device") for device in bus["devices"]}
+    gpus = []
+    for element, every, _notes in shown:
+        on_bus = ids.get(every["address"])
+        gpus.append(dict(every, device=int(on_bus, 16) if on_bus else details.device_id(element)))
+    outcome = ask_links() if any(nvlink.has_links(gpu["device"]) for gpu in gpus) else None
+    return nvlink.look(gpus, outcome, bus["nvswitch_count"])
 
 
 def one(device, own, findings):
-    """One GPU of the facts. own: [(element, details, notes)] that nvidia-smi has of it; more than one is odd."""
+    """One GPU of the facts. own: [(element, details, notes, links, verdict)] that nvidia-smi has of it; more than one is odd."""
     seen = own[0][1] if own else details.look(None, NO_GPU)[0]
     notes = [note for entry in own for note in entry[2]]
-    for element, every, _notes in own:
-        findings = findings + health.of_document(element) + health.of_details(every)
+    for element, every, _notes, _links, verdict in own:
+        findings = findings + health.of_document(element) + health.of_details(every) + verdict
     if len(own) > 1:
         findings = findings + [(health.UNKNOWN, "nvidia-smi shows it %d times" % len(own))]
     return dict(
@@ -67,6 +81,7 @@ def one(device, own, findings):
         model=device.get("model"),
         architecture=device.get("architecture"),
         kernel_driver=device.get("kernel_driver"),
+        nvlink=own[0][3] if own else None,
         responds=device.get("responds"),
         health=health.judge(findings, notes, seen if own else None),
     )
@@ -98,7 +113,4 @@ def of_whole(said, root, count):
     counted = attached.whole("attached_gpus")
     if counted is not None and counted != count:
         found.append({"what": "nvidia-smi gpu", "why": "it counts %d attached GPUs and shows %d" % (counted, count)})
-    if any(gpu.find("fabric") is not None and values.meaning(gpu.findtext("fabric/state"))[0] for gpu in root.findall("gpu")):
-        why = "nvidia-smi -q -x has the fabric's state only; nvidia-smi nvlink --status shows the links, and is not run"
-        found.append({"what": "NVLink links", "why": why})
     return found + attached.notes

@@ -48,11 +48,9 @@ def main():
         return 1
     try:
         gpus = look()
-        done, waiting = carry.act(layout, run, gpus)
-        path, names = carry.specification()
-        stale = carry.is_stale(names, plan.devices(plan.targets(layout, gpus)[0], gpus))
-        if shutil.which(carry.CTK) and (done or stale):
-            carry.refresh(run, path, done)
+        decided, found = plan.decide(layout, gpus), carry.specifications() if shutil.which(carry.CTK) else []
+        due = decided["steps"] or carry.is_stale(found, plan.devices(decided["targets"], gpus))
+        done, waiting = carry.act(layout, run, gpus, found if due else [])
     except (carry.Refused, carry.Broken, reading.Unreadable) as error:
         sys.stderr.write(str(error) + "\n")
         return 1

@@ -9,12 +9,12 @@ import json
 import os
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import cdi
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read, text
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mig import plan, reading
 
 WISH = "/etc/mlinfra/mig_layout.json"
-# In the order in which engines look; one that is there is refreshed where it is.
-SPECIFICATIONS = ("/etc/cdi/nvidia.yaml", "/var/run/cdi/nvidia.yaml")
+NAMES = ("nvidia.yaml", "nvidia.json")
+KIND = "nvidia.com/gpu"
 CTK = "nvidia-ctk"
 
 
@@ -34,22 +34,38 @@ def stored():
         return None
 
 
-def specification():
-    """(path, names of its devices) of the CDI specification that is in force; names None where none is there or it cannot be read."""
-    for path in SPECIFICATIONS:
-        if os.path.exists(path):
-            text = read(path)
-            try:
-                return path, (cdi.parse_json(text) if text.lstrip().startswith("{") else cdi.parse_yaml(text))["names"]
-            except ValueError:
-                return path, None
-    return SPECIFICATIONS[-1], None
+def specifications(folders=cdi.FOLDERS):
+    """[(path, names of its devices)] of the GPUs' CDI specifications that nvidia-ctk has written, the one in force last.
+
+    Engines take a device from the last folder that has it, and from the others those that it lacks: none may be left old. The names are
+    None where the file cannot be read. Where there is none yet, it is the one in force that could be.
+    """
+    found = []
+    for path in [os.path.join(folder, name) for folder in folders for name in listed(folder)]:
+        said = text(path) or ""
+        try:
+            told = cdi.parse_json(said) if said.lstrip().startswith("{") else cdi.parse_yaml(said)
+        except (ValueError, RecursionError):
+            told = {"kind": None, "names": None}
+        # What others write by hand for the same kind is theirs; nvidia-ctk always has a device for all GPUs.
+        named = os.path.basename(path) in NAMES and told["kind"] in (None, KIND)
+        if named or (told["kind"] == KIND and "all" in told["names"]):
+            found.append((path, told["names"]))
+    return found or [(os.path.join(folders[-1], NAMES[0]), None)]
 
 
-def is_stale(names, wished):
+def listed(folder):
+    """Names of the specifications in a folder; none where it is missing or may not be read."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith((".json", ".yaml")))
+    except OSError:
+        return []
+
+
+def is_stale(found, wished):
     """Whether a specification lacks devices of the layout, or has instances that are gone. One without names by index is not judged."""
-    by_index = [name for name in names or [] if name.replace(":", "").isdigit()]
-    return bool(by_index) and sorted(by_index) != sorted(wished)
+    by_index = [[name for name in names or [] if name.replace(":", "").isdigit()] for _path, names in found]
+    return any(names and sorted(names) != sorted(wished) for names in by_index)
 
 
 def run_step(run, step, done):
@@ -76,9 +92,26 @@ def waits(run, step, done):
     return gpu["mode"] != step["mode"]
 
 
-def act(wish, run, gpus):
-    """Carry out; returns (what was done, indexes of GPUs that wait for a reboot). :raises Refused, Broken, reading.Unreadable:"""
-    done, waiting = [], []
+def act(wish, run, gpus, found=()):
+    """Carry out, then make these CDI specifications anew, also for GPUs that were changed before another one failed.
+
+    found: as specifications() has them, () for none. Returns (what was done, indexes of GPUs that wait for a reboot).
+    :raises Refused, Broken, reading.Unreadable:
+    """
+    done = []
+    try:
+        waiting = each_gpu(wish, run, gpus, done)
+    except (Broken, reading.Unreadable) as error:
+        if done and found:
+            raise Broken("%s\n%s" % (error, told_to_engines(run, found))) from error
+        raise
+    refresh(run, found, done)
+    return done, waiting
+
+
+def each_gpu(wish, run, gpus, done):
+    """Carry out, and add to done what was done; returns the indexes of GPUs that wait for a reboot."""
+    waiting = []
     decided = plan.decide(wish, gpus)
     if decided["problems"]:
         raise Refused("\n".join(decided["problems"]))
@@ -91,7 +124,7 @@ def act(wish, run, gpus):
                 waiting.append(index)
         except Broken as error:
             raise Broken("%s\n%s" % (error, put_back(run, before))) from error
-    return done, waiting
+    return waiting
 
 
 def one_gpu(run, gpu, wished, done):
@@ -120,8 +153,22 @@ def put_back(run, before):
     return "%s has its former layout again." % plan.label(before)
 
 
-def refresh(run, path, done):
-    """Make the CDI specification anew. :raises Broken:"""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    step = {"what": "write the CDI specification %s" % path, "argv": [CTK, "cdi", "generate", "--output=%s" % path]}
-    run_step(run, step, done)
+def refresh(run, found, done):
+    """Make the CDI specifications anew, the one in force first; found: as specifications() has them. :raises Broken:"""
+    for path, _names in reversed(found):
+        step = {"what": "write the CDI specification %s" % path, "argv": [CTK, "cdi", "generate", "--output=%s" % path]}
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise Broken("\n".join(["Cannot %s: %s." % (step["what"], error.strerror), *told(done)])) from error
+        run_step(run, step, done)
+
+
+def told_to_engines(run, found):
+    """Tell container engines of the GPUs as they are after a failure; returns how that went, in words."""
+    done = []
+    try:
+        refresh(run, found, done)
+    except Broken as error:
+        return "Containers may be given GPUs as they were before: %s" % error
+    return "Done after it: %s." % ", ".join(done)

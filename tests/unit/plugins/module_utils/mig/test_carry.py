@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.mig import carry, reading
+from ansible_collections.mlinfra.hosts.plugins.module_utils.mig import boot, carry, reading
 
 LGIP = """\
 +-----------------------------------------------------------------------------+
@@ -53,6 +53,9 @@ XML = """<?xml version="1.0" ?><nvidia_smi_log><driver_version>580.95.05</driver
 <pci><pci_device_id>20B010DE</pci_device_id></pci><fb_memory_usage><total>40960 MiB</total></fb_memory_usage>
 <processes>%s</processes></gpu></nvidia_smi_log>"""
 PROCESS = "<process_info><pid>42</pid><type>C</type><process_name>/usr/bin/python3 --token x</process_name></process_info>"
+
+
+SPECIFICATION = "cdiVersion: 0.5.0\nkind: %s\ndevices:\n" + "- name: %s\n" * 2
 
 
 class Smi:
@@ -142,4 +145,78 @@ def test_a_mode_that_only_a_reboot_changes():
     [(None, False), (["all"], False), (["0", "1:0", "1:1", "all"], False), (["0", "1", "all"], True), (["GPU-1", "all"], False)],
 )
 def test_a_specification_that_does_not_fit(names, stale):
-    assert carry.is_stale(names, ["0", "1:0", "1:1"]) is stale
+    fits = ("/etc/cdi/nvidia.yaml", ["0", "1:0", "1:1"])
+    assert carry.is_stale([("/var/run/cdi/nvidia.yaml", names)], ["0", "1:0", "1:1"]) is stale
+    assert carry.is_stale([fits, ("/var/run/cdi/nvidia.yaml", names)], ["0", "1:0", "1:1"]) is stale
+    assert carry.is_stale([("/etc/cdi/nvidia.yaml", names), fits], ["0", "1:0", "1:1"]) is stale
+
+
+def put(path, *words):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(SPECIFICATION % words)
+    return str(path)
+
+
+def test_all_specifications_of_the_gpus_are_found_and_none_of_others(tmp_path):
+    """The later folder's are in force (CDI's library, pkg/cdi/cache.go), and devices that only the earlier has are given as well."""
+    first, last = folders = [str(tmp_path / "etc"), str(tmp_path / "run")]
+    assert carry.specifications(folders) == [(last + "/nvidia.yaml", None)]
+    old = put(tmp_path / "etc/nvidia.yaml", "nvidia.com/gpu", "0", "all")
+    assert carry.specifications(folders) == [(old, ["0", "all"])]
+    new = put(tmp_path / "run/nvidia.yaml", "nvidia.com/gpu", '"0:0"', "all")
+    renamed = put(tmp_path / "etc/gpus.yaml", "nvidia.com/gpu", "0", "all")
+    put(tmp_path / "etc/own.yaml", "nvidia.com/gpu", "mine", "yours")
+    put(tmp_path / "run/gds.yaml", "nvidia.com/gds", "0", "all")
+    put(tmp_path / "run/nvidia.json", "example.com/other", "0", "all")
+    (tmp_path / "run/broken.json").write_text("{" * 100000)
+    found = carry.specifications(folders)
+    assert found == [(renamed, ["0", "all"]), (old, ["0", "all"]), (new, ["0:0", "all"])]
+    assert carry.is_stale(found, ["0:0"]) and not carry.is_stale(found[-1:], ["0:0"])
+
+
+class Two(Smi):
+    """The same with a second GPU, on which nothing works; nvidia-ctk, too, which counts its calls."""
+
+    def __call__(self, argv):
+        if argv[0] == carry.CTK:
+            self.ran.append(" ".join(argv))
+            return (1, "", "no space left") if self.fails == "cdi" else (0, "", "")
+        code, out, err = super().__call__(argv)
+        if argv[1:] == ["-q", "-x"]:
+            start, end = out.index("<gpu "), out.index("</nvidia_smi_log>")
+            out = out[:end] + out[start:end].replace(":10:1C", ":20:1C") + out[end:]
+        elif argv[-2:] == ["-i", "1"] or argv[1:3] == ["-i", "1"]:
+            return 19, "", "Insufficient Resources"
+        return code, out, err
+
+
+@pytest.mark.parametrize("fails", [None, "cdi"])
+def test_gpus_that_were_changed_before_another_fails_are_told_to_engines(fails, tmp_path):
+    tool = Two(fails=fails)
+    found = [(str(tmp_path / name), None) for name in ("etc.yaml", "run.yaml")]
+    with pytest.raises(carry.Broken) as caught:
+        carry.act([{"profiles": ["3g.20gb", "3g.20gb"]}], tool, reading.look(tool), found)
+    assert "Cannot give GPU 1 3g.20gb, 3g.20gb" in str(caught.value) and "Done before: give GPU 0" in str(caught.value)
+    told = "Done after it: write the CDI" if fails is None else "Containers may be given GPUs as they were before: Cannot write the CDI"
+    assert told in str(caught.value)
+    calls = [one for one in tool.ran if one.startswith("nvidia-ctk")]
+    in_force_first = [path for path, _names in reversed(found)]
+    assert calls == ["nvidia-ctk cdi generate --output=%s" % path for path in in_force_first[: 2 if fails is None else 1]]
+
+
+def test_nothing_is_told_to_engines_when_nothing_was_done(tmp_path):
+    tool = Two()
+    gpus = [one for one in reading.look(tool) if one["index"] == 1]
+    with pytest.raises(carry.Broken):
+        carry.act([{"gpus": [1], "profiles": ["3g.20gb"]}], tool, gpus, [(str(tmp_path / "nvidia.yaml"), None)])
+    assert not [one for one in tool.ran if one.startswith("nvidia-ctk")]
+
+
+def test_a_boot_tells_engines_of_what_it_changed_before_another_gpu_failed(tmp_path, monkeypatch, capsys):
+    tool, old = Two(), put(tmp_path / "nvidia.yaml", "nvidia.com/gpu", "0", "all")
+    monkeypatch.setattr(boot, "run", tool)
+    monkeypatch.setattr(boot.shutil, "which", lambda name: "/usr/bin/" + name)
+    monkeypatch.setattr(carry, "stored", lambda: [{"profiles": ["3g.20gb", "3g.20gb"]}])
+    monkeypatch.setattr(carry.specifications, "__defaults__", ([str(tmp_path)],))
+    assert boot.main() == 1 and "Done after it: write the CDI specification %s." % old in capsys.readouterr().err
+    assert tool.ran[-1] == "nvidia-ctk cdi generate --output=%s" % old
