@@ -11,7 +11,7 @@ import pytest
 from plays import changes, failures, on_hosts, play
 
 SCENARIO = Path(__file__).resolve().parents[1]
-HOST, DRIVER = "nvidia-bookworm-0", "580.95.05"
+HOST, DRIVER = "nvidia-bookworm-0", "590.48.01"
 OLD, NEW = "6.1.0-97-amd64", "6.1.0-98-amd64"
 WISH = {"nvidia_driver_version": DRIVER, "nvidia_driver_kernels": ["running", "newest-installed"]}
 WAITS = f"module {DRIVER} is built for kernel {NEW}, not for the running {OLD}"
