@@ -5,7 +5,7 @@
 # Makes a test host look like a machine of its own whose image is older than the mirror: it runs kernel 6.1.0-97, whose headers are gone,
 # and sources offer 6.1.0-98. At each start it "starts" the newest kernel of /boot, with the modules that are built for it.
 set -eu
-rm -r /lib/modules/*/build
+rm -rf /lib/modules/*/build
 mkdir -p /lib/modules/6.1.0-97-amd64
 touch /boot/vmlinuz-6.1.0-97-amd64 /lib/modules/6.1.0-97-amd64/modules.builtin
 url=$(sed -n 's/^URIs: \(.*\)nvidia\/compute.*/\1kernel\//p' /etc/apt/sources.list.d/mlinfra-nvidia.sources)

@@ -298,7 +298,7 @@ WAITS = {**WORKING, "driver_state": "reboot_pending", "driver_reasons": ["module
             {"nvidia_driver_reboot": "if_required"},
             "processes on its GPUs (python3, unknown), which would put off the reboot into it.",
         ),
-        (WAITS, {}, "waits for a reboot before its NVIDIA driver works: module 580.95.05 is built for kernel 6.1.0-98-amd64"),
+        (WAITS, {}, "gpu1 has no headers for kernel 6.1.0-56-amd64: the driver would be built for 6.1.0-98-amd64"),
     ],
 )
 def test_check_mode_says_which_kernel_would_come_and_what_would_wait(ask, facts, settings, told):
@@ -312,7 +312,10 @@ def test_restart_into_a_newer_kernel_is_due_by_policy_and_not_under_jobs(ask):
     assert ask("_nvidia_driver_reboot_due", WAITS, **by_policy)
     assert not ask("_nvidia_driver_reboot_due", {**WAITS, **BUSY}, **by_policy)
     assert not ask("_nvidia_driver_reboot_due", WAITS, __nvidia_driver_change=NEWER)
-    assert not ask("_nvidia_driver_predicts_kernel", {}, ansible_check_mode=True)
+    nothing = {"ansible_check_mode": True, "__nvidia_driver_change": {**NEWER, "wanted": False}}
+    assert not ask("_nvidia_driver_predicts_kernel", WAITS, **nothing)
+    told = "waits for a reboot before its NVIDIA driver works: module 580.95.05 is built for kernel 6.1.0-98-amd64"
+    assert told in ask("_nvidia_driver_waits_words", WAITS, **nothing)
 
 
 def test_headers_of_a_kernel_that_may_be_replaced_are_not_asked_of_apt(ask):
