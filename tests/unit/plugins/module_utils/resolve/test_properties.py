@@ -82,10 +82,11 @@ def platform_of(case) -> str:
 def sources(draw, platform, source):
     """Any part of what a repository could hold: whole drivers, and drivers of which packages are missing; kernels with headers or none."""
     found: dict[str, list[str]] = {}
-    for driver in draw(st.lists(st.sampled_from(DRIVERS), unique=True, max_size=8)):
+    least = draw(st.sampled_from([0, 3, 5, 5]))
+    for driver in draw(st.lists(st.sampled_from(DRIVERS), unique=True, min_size=least, max_size=9)):
         branch = int(driver[:3])
         all_of_it = [*names(platform, branch, source), *fabric_of(platform, branch, source)]
-        missing = draw(st.sampled_from([None, None, None, *all_of_it]))
+        missing = draw(st.sampled_from([None] * 8 + all_of_it))
         for name in all_of_it:
             if name != missing:
                 found.setdefault(name, []).append(version_of(platform, driver))
@@ -107,25 +108,30 @@ def cases(draw):
     platform = draw(st.sampled_from(sorted(SYSTEMS)))
     running = RUNNING[platform]
     kernel = {"running": running, "installed": [running], "headers_for": draw(st.sampled_from([[], [], [running]]))}
-    models = draw(st.lists(st.sampled_from(MODELS), min_size=1, max_size=2, unique=True))
+    # Mostly hosts, wishes and sources that have an answer: of a refusal there is less to be said.
+    models = draw(st.sampled_from([["t4"], ["a100"], ["h100"], ["l40s"], ["b200"], ["v100"], None, None]))
+    models = models or draw(st.lists(st.sampled_from(MODELS), min_size=1, max_size=2, unique=True))
+    kinds = ["nvidia", "nvidia", "nvidia", "mirror", "distribution"] + ["nvidia" if platform in RPM else "distribution"]
     gpu = {"models": models, "nvswitch_count": draw(st.sampled_from([0, 0, 4])), "kernel": kernel}
     wished = draw(
         st.fixed_dictionaries(
-            {"source": st.sampled_from(["nvidia", "nvidia", "mirror", "distribution"])},
+            {"source": st.sampled_from(kinds)},
             optional={
                 "policy": st.sampled_from(wish.CHOICES["policy"]),
                 "mode": st.sampled_from(wish.CHOICES["mode"]),
-                "flavor": st.sampled_from(wish.CHOICES["flavor"]),
-                "cuda": st.sampled_from(["11.8", "12.4", "12.8", "12.8.1", "13.0", "13.2"]),
-                "branch": st.sampled_from([None, 535, 580]),
-                "mig": st.booleans(),
-                "kernel_upgrade": st.sampled_from(wish.CHOICES["kernel_upgrade"]),
+                "flavor": st.sampled_from(["auto", *wish.CHOICES["flavor"]]),
+                "cuda": st.sampled_from([None, None, "11.8", "12.4", "12.8", "12.8.1", "13.0", "13.2"]),
+                "branch": st.sampled_from([None, None, 535, 580]),
+                "mig": st.sampled_from([False, False, False, True]),
+                "kernel_upgrade": st.sampled_from(["if_required", *wish.CHOICES["kernel_upgrade"]]),
                 "kernel_modules": st.sampled_from([True, True, False]),
             },
         )
     )
     if draw(st.booleans()):
         wished["framework"] = draw(st.sampled_from(["torch==2.9", "torch==2.5", "tensorflow==2.18", "jax==0.8"]))
+        if draw(st.sampled_from([True, True, True, False])):
+            wished.pop("cuda", None)
     return gpu, SYSTEMS[platform], wished, draw(sources(platform, wished["source"])), draw(st.sampled_from(DAYS))
 
 
