@@ -83,6 +83,16 @@ options:
     type: list
     elements: str
     default: [running]
+  kernel_upgrade:
+    description:
+      - What becomes of a host whose running or newest kernel has no headers, here or in the sources. V(never) refuses it.
+      - V(if_required) resolves the newest kernel of the same kind that is offered with its headers in its place, and warns that the host
+        has to be restarted into it. The same kind is Debian's and Ubuntu's flavor (C(cloud-amd64), C(aws)), and with dnf the same package
+        (C(kernel), C(kernel6.12)); kernels of the running one's series come first.
+    type: str
+    choices: [never, if_required]
+    default: never
+    version_added: 0.7.0
   components:
     description:
       - What has to be resolved besides the driver. What is not named is left out, and what is named and not offered is refused.
@@ -230,6 +240,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import platform
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host as hosts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins, reading, resolve
 
 WISHES = {
@@ -244,6 +255,7 @@ WISHES = {
     "mig": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
     "kernels": {"type": "list", "elements": "str", "default": ["running"]},
+    "kernel_upgrade": {"type": "str", "choices": ["never", "if_required"], "default": "never"},
     "components": {"type": "list", "elements": "str", "choices": ["container_toolkit", "cuda_toolkit", "dcgm"]},
     "container_toolkit": {"type": "str"},
 }
@@ -276,7 +288,15 @@ def look(module):
     if given["offered"] is not None:
         return gpu, here, given["offered"]
     releases = kernel_names(gpu, given["kernels"], given["pins"])
-    return gpu, here, reading.offered(module.run_command, module.get_bin_path, releases)
+    return gpu, here, reading.offered(module.run_command, module.get_bin_path, releases, replaced(given, gpu, here))
+
+
+def replaced(given, gpu, here):
+    """(platform, release of the kernel) that another one may come for; None each where none may."""
+    if given["kernel_upgrade"] == "never" or hosts.problems(gpu, here):
+        return None, None
+    host = hosts.of(gpu, here)
+    return host["platform"], host["kernel"]["running"]
 
 
 def answer(module):

@@ -115,6 +115,15 @@ options:
     type: list
     elements: str
     default: [running, newest-installed]
+  kernel_upgrade:
+    description:
+      - What becomes of a host whose running or newest kernel has no headers, here or in the sources. V(never) refuses it.
+      - V(if_required) installs the newest kernel of the same kind that is offered with its headers, before the driver, and builds for that
+        one. Kernels of the running one's series come first. Not with O(pins), and not for a kernel that O(kernels) names besides.
+    type: str
+    choices: [never, if_required]
+    default: never
+    version_added: 0.7.0
   headers:
     description:
       - Name of the package with a kernel's headers, where V(KERNEL) stands for the kernel's release. V(kernel-devel-KERNEL) for dnf, which
@@ -178,6 +187,11 @@ kernels:
   type: list
   elements: str
   sample: [6.1.0-56-amd64]
+replaced:
+  description: Kernels without headers, in whose place a newer one is among RV(kernels). The host has to be restarted into that one.
+  returned: success
+  type: list
+  elements: str
 headers:
   description: Packages of kernels and of their headers that had to be installed first, as C(name=version) with O(pins).
   returned: success
@@ -279,6 +293,7 @@ ARGUMENTS = {
     "take_over": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
     "kernels": {"type": "list", "elements": "str", "default": ["running", "newest-installed"]},
+    "kernel_upgrade": {"type": "str", "choices": ["never", "if_required"], "default": "never"},
     "headers": {"type": "str", "default": "linux-headers-KERNEL"},
     "hold": {"type": "bool", "default": True},
     "load": {"type": "bool", "default": False},
@@ -298,16 +313,15 @@ def run(module, backend, folder):
     job.gpu, job.platform = dict(reading.gpu(Host()), **(wish["gpu"] or {})), platform.look()
     job.host = hosts.of(job.gpu, job.platform)
     made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
-    held = plan.holds_due(wish, seen["packages"], decided["driver"])
-    builds = plan.builds_due(decided, decided["driver"], made)
     was = record.snapshot(seen["packages"], job.host, sorted(made, key=versions.kernel_key), seen["manifest"].get("source"))
     job.was = record.before(record.parse(seen["pins"]), seen["packages"], was)
     prepare.check_existing(job, module.run_command)
-    changed = bool(not decided["settled"] or decided["kernel_packages"] or decided["files_due"] or held or builds or seen["begun"])
+    changed = plan.changes(wish, seen, decided, made)
     if wish["pins"] and decided["settled"] and not decided["kernel_packages"]:
         # All of it is installed: only what keeps the pins from being this host's can be wrong.
         prepare.judge_pins(job, {})
     job.actions = actions = backend.prepare(job, folder) if changed else []
+    changed = changed and (not decided["replaced"] or plan.changes(wish, seen, decided, made))
     known = decided["driver"] or next((versions.upstream(one) for one in job.picked.values()), None)
     manifest = seen["manifest"]
     loads = plan.load_due(wish, seen, decided, made)
@@ -346,6 +360,7 @@ def run(module, backend, folder):
         "wished": [] if decided["settled"] else [pinned.spec(name, job.picked) for name in wish["packages"] + wish["companions"]],
         "driver": known,
         "kernels": decided["kernels"],
+        "replaced": decided["replaced"],
         "headers": decided["kernel_packages"],
         "install": predicted.installs(wish, actions, decided),
         "remove": sorted({one["name"] for one in actions or [] if one["action"] == "remove"} | set(decided["remove"])),

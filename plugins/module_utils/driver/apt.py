@@ -63,6 +63,10 @@ class Apt:
         text = self.get("simulate", *options, "-o", "Debug::NoLocking=1", *ALLOWED, "-s", "-q", "install", *names)
         return planned(text)
 
+    def names(self, beginning, options=()):
+        """All names that the sources know, and begin so."""
+        return self.call("apt-cache pkgnames", ["apt-cache", *options, "pkgnames", beginning]).split()
+
     def candidates(self, names, options=()):
         """{name: version that apt would take, or None}."""
         text = self.call("apt-cache policy", ["apt-cache", *options, "policy", *names]) if names else ""

@@ -97,6 +97,10 @@ class Dnf:
         query = ["-q", "repoquery", "--available", "--showduplicates", "--queryformat", FORMAT]
         return candidates.parse_dnf(self.get("dnf repoquery", *options, *query, *names))
 
+    def names(self, beginning, options=()):
+        """None: of rpm nothing is chosen by its name. As apt's."""
+        return []
+
     def candidates(self, names, options=()):
         """{name: whether some source has what it stands for, as a version or None}."""
         found = {}

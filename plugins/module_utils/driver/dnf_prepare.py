@@ -11,6 +11,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     dnf,
     going_along,
+    kernel_upgrade,
     plan,
     prepare,
     repository,
@@ -51,6 +52,9 @@ def run(job, folder):
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
     job.seen["lists"] = True
+    kernel_upgrade.apply(job, options)
+    if not (decided["kernel_packages"] or not decided["settled"]):
+        return []
     prepare.refuse(prepare.headers_problems(job, options))
     prepare.refuse(locked_by_others(job))
     return simulate(job, options)

@@ -45,13 +45,14 @@ def kernel_packages(wish, seen, kernels):
 
 def is_image(package):
     """Whether it is a kernel itself."""
-    return bool(re.match(r"linux-image|kernel-\d", package))
+    return bool(re.match(r"linux-image|kernel(\d+\.\d+)?-\d", package))
 
 
 def image_package(wish, one, seen):
     """Package of a pinned kernel. One of rpm is told by its release alone; in a container kernels are the machine's."""
-    if names.is_rpm(wish["pins"]["platform"]):
-        return "kernel-%s" % one["release"] if seen["installed_kernels"] else None
+    platform = wish["pins"]["platform"]
+    if names.is_rpm(platform):
+        return "%s-%s" % (names.rpm_kernel(platform, one["release"]), one["release"]) if seen["installed_kernels"] else None
     return one.get("image")
 
 

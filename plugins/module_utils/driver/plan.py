@@ -62,6 +62,7 @@ def fits(wish, name, version):
 def decide(wish, seen, due=None):
     """{problems, settled, driver, remove, kernels, headers, kernel_packages, listed, off, files_due}: before a repository was asked.
 
+    replaced: kernels in whose place others are, which only a source can tell (kernel_upgrade.apply).
     due: what judges the files where it is not apt's files_due.
     """
     problems = input_problems(wish)
@@ -90,6 +91,7 @@ def decide(wish, seen, due=None):
         "kernels": kernels,
         "headers": headers,
         "kernel_packages": kernel_packages,
+        "replaced": [],
         "listed": listed,
         "off": off,
         "files_due": (due or files_due)(wish, seen, listed, off, settled),
@@ -144,6 +146,12 @@ def preferences_due(seen, settled):
 
 def sha256(text):
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changes(wish, seen, plan, made):
+    """Whether anything of a plan is to be done. made: kernels that its driver is built for."""
+    due = not plan["settled"] or plan["kernel_packages"] or plan["files_due"] or builds_due(plan, plan["driver"], made) or seen["begun"]
+    return bool(due or holds_due(wish, seen["packages"], plan["driver"]))
 
 
 def builds_due(plan, driver, made):

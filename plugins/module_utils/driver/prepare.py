@@ -10,6 +10,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     going_along,
     installer,
+    kernel_upgrade,
     pinned,
     plan,
     repository,
@@ -74,6 +75,9 @@ def prepare(job, folder):
         return []
     if not job.seen["lists"]:
         return None
+    kernel_upgrade.apply(job, options)
+    if not (decided["kernel_packages"] or not decided["settled"]):
+        return []
     refuse(headers_problems(job, options))
     return simulate(job, add, options)
 
@@ -163,9 +167,7 @@ def headers_problems(job, options):
         return []
     candidates = job.program.candidates(wanted, options)
     return [
-        "%s has no candidate: DKMS cannot build the driver for kernel %s without its headers. Boot a kernel of this distribution, or name "
-        "the kernels to build for in nvidia_driver_kernels, or set nvidia_driver_kernel_modules to false where modules come from elsewhere."
-        % (name, kernel)
+        kernel_upgrade.problem(job, name, kernel)
         for name in wanted
         for kernel in job.decided["kernels"]
         if name == job.wish["headers"].replace("KERNEL", kernel) and not candidates[name]

@@ -44,7 +44,7 @@ INTERESTING = re.compile(
     r"^(nvidia-(driver-cuda|smi|persistenced|(compute-)?utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
     r"|kmod-nvidia-(open|latest)-dkms|libcuda1|libnvidia-ml1|libnvidia-compute-\d+(-server)?"
     r"|nvidia-fabric-?manager(-\d+)?|nvlsm|cuda-toolkit-\d+-\d+|nvidia-container-toolkit(-base)?|libnvidia-container(-tools|1)"
-    r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel-devel"
+    r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel(\d+\.\d+)?-devel"
     r"|(libnvidia-nscq|libnvsdm|nvidia-imex)(-\d+)?)$"
 )
 # What has to be of the driver's version and is no part of a driver: NVSwitch's query library, NVSwitch's management, and IMEX of GB200 and
@@ -112,10 +112,21 @@ def beside(name, branch, source="nvidia"):
     return [named, plain] if branch < 580 or source == "distribution" else [plain, named]
 
 
+def rpm_kernel(platform, kernel):
+    """Package of a kernel of rpm. Amazon Linux 2023 has its first series (6.1) as kernel, and each later one under a name of its own.
+
+    Source: AWS's AL2023 user guide, Updating the Linux kernel (kernel6.12, with kernel6.12-devel beside it).
+    """
+    series = re.match(r"(\d+)\.(\d+)", kernel)
+    if platform == "Amazon-2023" and series and (int(series.group(1)), int(series.group(2))) > (6, 1):
+        return "kernel" + series.group(0)
+    return "kernel"
+
+
 def headers(platform, kernel):
     """(package, version or None for any) of a kernel's headers."""
     if is_rpm(platform):
-        return "kernel-devel", kernel.rsplit(".", 1)[0]
+        return rpm_kernel(platform, kernel) + "-devel", kernel.rsplit(".", 1)[0]
     return "linux-headers-%s" % kernel, None
 
 

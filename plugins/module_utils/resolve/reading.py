@@ -9,13 +9,13 @@ import os
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import kernels, packages, pci
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import candidates
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import candidates, newer_kernel
 
 # What dnf is asked for; the rest of the names is made of these.
 DNF_PATTERNS = (
     "nvidia-driver-cuda", "kmod-nvidia-*-dkms", "nvidia-fabric*", "nvlsm", "cuda-toolkit-*", "nvidia-container-toolkit*",
-    "libnvidia-container*", "datacenter-gpu-manager-4-*", "kernel-devel", "libnvidia-nscq*", "libnvsdm*",
-    "nvidia-imex*",
+    "libnvidia-container*", "datacenter-gpu-manager-4-*", "kernel-devel", "kernel[1-9].*-devel", "libnvidia-nscq*",
+    "libnvsdm*", "nvidia-imex*",
 )  # fmt: skip
 FORMAT = "%{name} %{epoch}:%{version}-%{release}\n"
 
@@ -38,16 +38,25 @@ def gpu(host):
     }
 
 
-def offered(run, find, releases):
-    """{package: [versions]} of apt, else of dnf. run: AnsibleModule.run_command; find(name): a program's path or None."""
+def offered(run, find, releases, replaced=(None, None)):
+    """{package: [versions]} of apt, else of dnf. run: AnsibleModule.run_command; find(name): a program's path or None.
+
+    replaced: (platform, a kernel's release) where kernels that could take its place count, too.
+    """
     if find("apt-cache"):
         known = ask(run, [find("apt-cache"), "pkgnames"]).split()
-        names = candidates.interesting(known, releases)
+        names = sorted(set(candidates.interesting(known, releases)).union(in_place_of(replaced, known)))
         return apt.parse_madison(ask(run, [find("apt-cache"), "madison"] + names)) if names else {}
     if find("dnf"):
         command = [find("dnf"), "--quiet", "repoquery", "--showduplicates", "--queryformat", FORMAT]
-        return candidates.parse_dnf(ask(run, command + list(DNF_PATTERNS)))
+        return candidates.parse_dnf(ask(run, command + list(DNF_PATTERNS) + in_place_of(replaced, [])))
     raise Unreadable("This host has neither apt nor dnf: what its sources offer cannot be read. Give it as offered, {package: [versions]}.")
+
+
+def in_place_of(replaced, known):
+    """Names, see newer_kernel.interesting. replaced: see offered."""
+    platform, release = replaced
+    return newer_kernel.interesting(platform, known, release) if platform and release else []
 
 
 def ask(run, command):

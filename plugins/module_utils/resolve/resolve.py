@@ -44,7 +44,7 @@ def resolve(gpu, platform, given, offered, today):
         return refused(told)
     found_kernels, packages, warnings = [], {}, []
     if wish["kernel_modules"]:
-        found_kernels, packages, told, warnings = kernels.resolve(host, wish["kernels"], offered)
+        found_kernels, packages, told, warnings = kernels.resolve(host, wish, offered)
     host["kernels"] = [one["release"] for one in found_kernels]
     if wish["kernel_modules"] and host["nvlsm"]:
         managers, more = extras.subnet_manager(offered)

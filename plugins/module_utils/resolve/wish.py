@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, frameworks, names, tables
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, frameworks, names, newer_kernel, tables
 
 COMPONENTS = ("container_toolkit", "cuda_toolkit", "dcgm")
 DEFAULTS = {
@@ -23,6 +23,7 @@ DEFAULTS = {
     "mig": False,
     "kernel_modules": True,
     "kernels": ["running"],
+    "kernel_upgrade": "never",
     "components": None,
     "container_toolkit": None,
 }
@@ -31,6 +32,7 @@ CHOICES = {
     "mode": ("strict", "compatible"),
     "flavor": ("auto", "open", "proprietary"),
     "source": names.SOURCES,
+    "kernel_upgrade": newer_kernel.POLICIES,
 }
 TODAY = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-\d{2}$")
 

@@ -49,8 +49,7 @@ def ask(value_of):
                 "mlinfra_platform": {**host, "architecture": "x86_64", "virtualization": "podman"},
             },
             __nvidia_driver_fabric={"units": units},
-            __nvidia_driver_change=NO_CHANGE,
-            **settings,
+            **{"__nvidia_driver_change": NO_CHANGE, **settings},
         )
 
     return value
@@ -359,3 +358,46 @@ def test_gpus_without_persistence_mode_are_told(problems, monkeypatch):
         assert problems({**forgetful, "driver": {**WORKING["driver"], "installed": {**daemon, **other}}}) == ""
     monkeypatch.setitem(NO_CHANGE, "persistence_problem", "nvidia-persistenced.service is masked.")
     assert problems(WORKING) == "gpu1: nvidia-persistenced.service is masked."
+
+
+NEWER = {**NO_CHANGE, "changed": True, "wanted": True, "headers": ["linux-headers-6.1.0-98-amd64"], "wished": ["libcuda1"],
+         "replaced": ["6.1.0-56-amd64"], "kernels": ["6.1.0-98-amd64"]}  # fmt: skip
+WAITS = {**WORKING, "driver_state": "reboot_pending", "driver_reasons": ["module 580.95.05 is built for kernel 6.1.0-98-amd64"]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "told"),
+    [
+        ({}, {}, "built for 6.1.0-98-amd64, and wait for a reboot into it. Reboot it then, or set nvidia_driver_reboot to if_required."),
+        ({}, {"nvidia_driver_reboot": "if_required"}, "gpu1 has no headers for kernel 6.1.0-56-amd64: the driver would be built for 6"),
+        ({}, {"nvidia_driver_reboot": "if_required"}, "and the host be rebooted into it."),
+        (
+            BUSY,
+            {"nvidia_driver_reboot": "if_required"},
+            "processes on its GPUs (python3, unknown), which would put off the reboot into it.",
+        ),
+        (WAITS, {}, "gpu1 has no headers for kernel 6.1.0-56-amd64: the driver would be built for 6.1.0-98-amd64"),
+    ],
+)
+def test_check_mode_says_which_kernel_would_come_and_what_would_wait(ask, facts, settings, told):
+    settings = {"ansible_check_mode": True, **settings}
+    assert told in ask("_nvidia_driver_waits_words", facts, **settings, __nvidia_driver_change=NEWER)
+    assert ask("_nvidia_driver_predicts_kernel", facts, **settings, __nvidia_driver_change=NEWER)
+
+
+def test_restart_into_a_newer_kernel_is_due_by_policy_and_not_under_jobs(ask):
+    by_policy = {"nvidia_driver_reboot": "if_required", "__nvidia_driver_change": NEWER}
+    assert ask("_nvidia_driver_reboot_due", WAITS, **by_policy)
+    assert not ask("_nvidia_driver_reboot_due", {**WAITS, **BUSY}, **by_policy)
+    assert not ask("_nvidia_driver_reboot_due", WAITS, __nvidia_driver_change=NEWER)
+    nothing = {"ansible_check_mode": True, "__nvidia_driver_change": {**NEWER, "wanted": False}}
+    assert not ask("_nvidia_driver_predicts_kernel", WAITS, **nothing)
+    told = "waits for a reboot before its NVIDIA driver works: module 580.95.05 is built for kernel 6.1.0-98-amd64"
+    assert told in ask("_nvidia_driver_waits_words", WAITS, **nothing)
+
+
+def test_headers_of_a_kernel_that_may_be_replaced_are_not_asked_of_apt(ask):
+    assert ask("_nvidia_driver_asked_of_apt", {}, __nvidia_driver_change=NEWER) == ["linux-headers-6.1.0-98-amd64"]
+    may = {"nvidia_driver_kernel_upgrade": "if_required", "__nvidia_driver_change": NEWER}
+    assert ask("_nvidia_driver_asked_of_apt", {}, **may) == []
+    assert ask("_nvidia_driver_asked_of_apt", {}, **may, nvidia_driver_source="distribution") == ["libcuda1"]

@@ -13,7 +13,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.mlinfra.hosts.plugins.modules import gpu_resolve as module
-from tests.unit.plugins.module_utils.resolve.shapes import PLATFORMS, SHAPES, TODAY, gpu, nvidia
+from tests.unit.plugins.module_utils.resolve.shapes import KERNELS, PLATFORMS, SHAPES, TODAY, gpu, nvidia
 
 GIVEN = {"platform": PLATFORMS["Debian-12"], "offered": nvidia(), "today": TODAY}
 
@@ -127,6 +127,15 @@ def test_real_apt(capsys, repository, shape, driver):
     given = run(capsys, gpu=gpu(shape), cuda="12.8", **GIVEN)
     assert answer["pins"] == given["pins"] and answer["pins"]["driver"]["version"] == driver
     assert run(capsys, gpu=gpu(shape), platform=PLATFORMS["Debian-12"], pins=answer["pins"], today=TODAY)["packages"] == answer["packages"]
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="apt is what is asked")
+def test_real_apt_is_asked_for_kernels_of_the_running_ones_kind(capsys, repository):
+    host = {**SHAPES["t4"], "kernel": {"running": "6.1.0-20-amd64"}}
+    wish = {"gpu": host, "platform": PLATFORMS["Debian-12"], "components": [], "today": TODAY}
+    assert "kernel 6.1.0-20-amd64 has no headers" in run(capsys, **wish)["msg"]
+    (one,) = run(capsys, **wish, kernel_upgrade="if_required")["pins"]["kernels"]
+    assert one == {"release": KERNELS["Debian-12"], **{kind: f"linux-{kind}-{KERNELS['Debian-12']}" for kind in ("headers", "image")}}
 
 
 def test_what_dnf_offers(capsys, programs):

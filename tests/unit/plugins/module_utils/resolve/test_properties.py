@@ -26,60 +26,142 @@ MODELS = ("k80", "m60", "p100", "v100", "t4", "a100", "a10g", "h100", "l40s", "b
 DAYS = ("2025-01-01", "2026-01-15", TODAY, "2027-06-01", "2031-01-01")
 
 
-def names(platform: str, branch: int) -> list[str]:
-    """Every package of a driver in NVIDIA's repository."""
+RPM = {"RedHat-family-9": "5.14.0-503.11.1.el9_5.x86_64", "Amazon-2023": "6.12.40-64.114.amzn2023.x86_64"}
+RUNNING = {**KERNELS, **RPM}
+SYSTEMS = {**PLATFORMS, **{name: {"platform_names": [name], "architecture": "x86_64"} for name in RPM}}
+# One that sources may offer beside the running one, of its kind and newer.
+NEWER = {
+    "Debian-12": "6.1.0-98-amd64", "Debian-13": "6.12.95+deb13-amd64", "Ubuntu-22": "6.8.0-1099-aws", "Ubuntu-24": "6.14.0-1099-aws",
+    "RedHat-family-9": "5.14.0-570.1.1.el9_6.x86_64", "Amazon-2023": "6.12.55-1.1.amzn2023.x86_64",
+}  # fmt: skip
+
+
+def names(platform: str, branch: int, source: str = "nvidia") -> list[str]:
+    """Every package of a driver in a repository, the one that says that there is a driver first."""
+    if source == "distribution":
+        if platform.startswith("Ubuntu"):
+            named = ("nvidia-utils-%d-server", "libnvidia-compute-%d-server", "nvidia-dkms-%d-server", "nvidia-dkms-%d-server-open")
+            return [one % branch for one in named]
+        return ["nvidia-smi", "libcuda1", "libnvidia-ml1", "nvidia-open-kernel-dkms", "nvidia-kernel-dkms"]
+    if platform in RPM:
+        return ["nvidia-driver-cuda", "kmod-nvidia-open-dkms", "kmod-nvidia-latest-dkms"]
     if platform.startswith("Ubuntu") and branch < 590:
         return [f"nvidia-utils-{branch}", f"libnvidia-compute-{branch}", f"nvidia-dkms-{branch}-open", f"nvidia-dkms-{branch}"]
     return ["nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-kernel-dkms"]
 
 
+def fabric_of(platform: str, branch: int, source: str) -> list[str]:
+    if source == "distribution":
+        return [f"nvidia-fabricmanager-{branch}"] if platform.startswith("Ubuntu") else []
+    if branch >= 580:
+        return ["nvidia-fabricmanager"]
+    return ["nvidia-fabric-manager" if platform in RPM else f"nvidia-fabricmanager-{branch}"]
+
+
+def kernel_of(platform: str, release: str) -> dict[str, str]:
+    """{package: version} of a kernel's headers and of the kernel."""
+    if platform in RPM:
+        family = "kernel6.12" if platform == "Amazon-2023" else "kernel"
+        return {f"{family}-devel": release.removesuffix(".x86_64"), family: release.removesuffix(".x86_64")}
+    return {f"linux-headers-{release}": "1", f"linux-image-{release}": "1"}
+
+
+def version_of(platform: str, driver: str) -> str:
+    return f"3:{driver}-1.el9" if platform in RPM else f"{driver}-1"
+
+
+def source_of(case) -> str:
+    return case[2].get("source", "nvidia")
+
+
+def platform_of(case) -> str:
+    return case[1]["platform_names"][0]
+
+
 @st.composite
-def sources(draw, platform):
-    """Any part of what a repository could hold: whole drivers, and drivers of which packages are missing."""
+def sources(draw, platform, source):
+    """Any part of what a repository could hold: whole drivers, and drivers of which packages are missing; kernels with headers or none."""
     found: dict[str, list[str]] = {}
-    for driver in draw(st.lists(st.sampled_from(DRIVERS), unique=True, max_size=8)):
+    least = draw(st.sampled_from([0, 3, 5, 5]))
+    for driver in draw(st.lists(st.sampled_from(DRIVERS), unique=True, min_size=least, max_size=9)):
         branch = int(driver[:3])
-        fabric = "nvidia-fabricmanager" if branch >= 580 else f"nvidia-fabricmanager-{branch}"
-        missing = draw(st.sampled_from([None, None, None, fabric, *names(platform, branch)]))
-        for name in [*names(platform, branch), fabric]:
+        all_of_it = [*names(platform, branch, source), *fabric_of(platform, branch, source)]
+        missing = draw(st.sampled_from([None] * 8 + all_of_it))
+        for name in all_of_it:
             if name != missing:
-                found.setdefault(name, []).append(f"{driver}-1")
+                found.setdefault(name, []).append(version_of(platform, driver))
     for name in [*TOOLKIT, *(f"datacenter-gpu-manager-4-{part}" for part in DCGM), "nvlsm"]:
         found[name] = draw(st.lists(st.sampled_from(["1.18.1-1", "1.20.1-1"]), max_size=2))
     found["cuda-toolkit-12-8"] = draw(st.lists(st.sampled_from(["12.8.0-1", "12.8.1-1"]), unique=True))
-    found[f"linux-headers-{KERNELS[platform]}"] = ["1"]
+    # Mostly the running kernel's headers; a newer kernel with its headers or without.
+    there = draw(st.sampled_from([(1, 1, 0, 0), (1, 0, 0, 0), (1, 0, 1, 1), (0, 0, 1, 1), (0, 1, 1, 1), (0, 0, 0, 1), (0, 0, 0, 0)]))
+    for is_there, (name, version) in zip(
+        there, [*kernel_of(platform, RUNNING[platform]).items(), *kernel_of(platform, NEWER[platform]).items()]
+    ):
+        if is_there:
+            found.setdefault(name, []).append(version)
     return found
 
 
 @st.composite
 def cases(draw):
-    platform = draw(st.sampled_from(sorted(PLATFORMS)))
-    kernel = {"running": KERNELS[platform], "installed": [KERNELS[platform]]}
-    models = draw(st.lists(st.sampled_from(MODELS), min_size=1, max_size=2, unique=True))
-    gpu = {"models": models, "nvswitch_count": draw(st.sampled_from([0, 4])), "kernel": kernel}
+    platform = draw(st.sampled_from(sorted(SYSTEMS)))
+    running = RUNNING[platform]
+    kernel = {"running": running, "installed": [running], "headers_for": draw(st.sampled_from([[], [], [running]]))}
+    # Mostly hosts, wishes and sources that have an answer: of a refusal there is less to be said.
+    models = draw(st.sampled_from([["t4"], ["a100"], ["h100"], ["l40s"], ["b200"], ["v100"], None, None]))
+    models = models or draw(st.lists(st.sampled_from(MODELS), min_size=1, max_size=2, unique=True))
+    kinds = ["nvidia", "nvidia", "nvidia", "mirror", "distribution"] + ["nvidia" if platform in RPM else "distribution"]
+    gpu = {"models": models, "nvswitch_count": draw(st.sampled_from([0, 0, 4])), "kernel": kernel}
     wished = draw(
         st.fixed_dictionaries(
-            {},
+            {"source": st.sampled_from(kinds)},
             optional={
                 "policy": st.sampled_from(wish.CHOICES["policy"]),
                 "mode": st.sampled_from(wish.CHOICES["mode"]),
-                "flavor": st.sampled_from(wish.CHOICES["flavor"]),
-                "cuda": st.sampled_from(["11.8", "12.4", "12.8", "12.8.1", "13.0", "13.2"]),
-                "branch": st.sampled_from([None, 535, 580]),
-                "mig": st.booleans(),
+                "flavor": st.sampled_from(["auto", *wish.CHOICES["flavor"]]),
+                "cuda": st.sampled_from([None, None, "11.8", "12.4", "12.8", "12.8.1", "13.0", "13.2"]),
+                "branch": st.sampled_from([None, None, 535, 580]),
+                "mig": st.sampled_from([False, False, False, True]),
+                "kernel_upgrade": st.sampled_from(["if_required", *wish.CHOICES["kernel_upgrade"]]),
+                "kernel_modules": st.sampled_from([True, True, False]),
             },
         )
     )
     if draw(st.booleans()):
         wished["framework"] = draw(st.sampled_from(["torch==2.9", "torch==2.5", "tensorflow==2.18", "jax==0.8"]))
-    return gpu, PLATFORMS[platform], wished, draw(sources(platform)), draw(st.sampled_from(DAYS))
+        if draw(st.sampled_from([True, True, True, False])):
+            wished.pop("cuda", None)
+    return gpu, SYSTEMS[platform], wished, draw(sources(platform, wished["source"])), draw(st.sampled_from(DAYS))
+
+
+def wrong_kernels(case, found):
+    """What is wrong with the kernels of pins: each has headers, and another one than the running one comes only where that has none."""
+    gpu, _platform, wished, offered, _today = case
+    platform, running = platform_of(case), RUNNING[platform_of(case)]
+    if wished.get("kernel_modules") is False:
+        return ["a kernel without modules"] if found["pins"]["kernels"] else []
+    (one,) = found["pins"]["kernels"]
+    headers, image = kernel_of(platform, running)
+    has = kernel_of(platform, running)[headers] in offered.get(headers, []) or bool(gpu["kernel"]["headers_for"])
+    if one["release"] == running:
+        return [] if has else ["no headers"]
+    package, image = kernel_of(platform, NEWER[platform])
+    there = kernel_of(platform, NEWER[platform])
+    broken = ["the running kernel has headers"] if has else []
+    broken += ["not allowed"] if wished.get("kernel_upgrade") != "if_required" else []
+    broken += ["another kernel"] if one["release"] != NEWER[platform] else []
+    broken += ["no headers of it"] if found["packages"].get(package) != there[package] else []
+    broken += ["no kernel"] if there[image] not in offered.get(image, []) else []
+    return broken
 
 
 def forbidden(case, found):
     """Rules of the tables that a result breaks; written anew here, on purpose without the product's rules."""
     gpu, _platform, wished, offered, _today = case
+    with_modules, source, platform = wished.get("kernel_modules", True), source_of(case), platform_of(case)
     driver, flavor = found["pins"]["driver"]["version"], found["pins"]["driver"]["flavor"]
-    branch, broken = int(driver[:3]), []
+    branch, broken = int(driver[:3]), wrong_kernels(case, found)
     for model in gpu["models"]:
         name = MODEL_ARCHITECTURES[model]
         rule = ARCHITECTURES[name]
@@ -105,11 +187,22 @@ def forbidden(case, found):
             else str({11: 450, 12: 525, 13: 580}[release[0]])
         )
         broken += ["CUDA"] if versions.compare(driver, least) < 0 else []
-    fabric = [name for name in found["packages"] if name.startswith("nvidia-fabricmanager")]
-    needs = gpu["nvswitch_count"] > 0 or {"b200", "b300"} & set(gpu["models"])
-    broken += ["fabric manager"] if bool(fabric) != bool(needs) else []
-    own = [name for name in found["packages"] if "nvidia-" in name and name not in TOOLKIT]
-    broken += [name for name in own if found["packages"][name] != f"{driver}-1"]
+    fabric = [name for name in found["packages"] if name.startswith("nvidia-fabric")]
+    with_nvlsm = bool({"b200", "b300"} & set(gpu["models"])) and with_modules
+    needs = gpu["nvswitch_count"] > 0 and with_modules or with_nvlsm
+    broken += ["fabric manager"] if fabric != (fabric_of(platform, branch, source) if needs else []) else []
+    broken += ["nvlsm"] if ("nvlsm" in found["packages"]) != with_nvlsm else []
+    broken += ["a fabric manager that there is not"] if needs and not fabric_of(platform, branch, source) else []
+    broken += ["flavor"] if (flavor is None) == with_modules else []
+    broken += ["a distribution without drivers"] if source == "distribution" and platform in RPM else []
+    own = [name for name in found["packages"] if name in [*names(platform, branch, source), *fabric]]
+    broken += [name for name in own if found["packages"][name] != version_of(platform, driver)]
+    broken += (
+        ["another driver's packages"]
+        if any(versions.upstream(one) in DRIVERS and name not in own for name, one in found["packages"].items())
+        else []
+    )
+    broken += ["user space"] if names(platform, branch, source)[0] not in own else []
     broken += [name for name, version in found["packages"].items() if version not in offered[name]]
     broken += ["toolkit"] if len({found["packages"].get(name) for name in TOOLKIT}) != 1 else []
     return broken
@@ -126,9 +219,8 @@ def test_no_result_breaks_the_tables_and_each_rejection_is_explained(case):
         return
     assert forbidden(case, found) == []
     # Every driver that is offered is either chosen or explained, for the CUDA that was chosen.
-    offered = {
-        one[:-2] for name, there in case[3].items() if name in ("nvidia-driver-cuda",) or name.startswith("nvidia-utils") for one in there
-    }
+    platform, source = platform_of(case), source_of(case)
+    offered = {one for one in DRIVERS if version_of(platform, one) in case[3].get(names(platform, int(one[:3]), source)[0], [])}
     release = (found["pins"]["cuda"] or {}).get("release")
     told = {one["driver"] for one in found["rejected"] if one["cuda"] == release}
     assert offered - told <= {found["pins"]["driver"]["version"]}
@@ -136,27 +228,37 @@ def test_no_result_breaks_the_tables_and_each_rejection_is_explained(case):
     assert (chosen["version"], chosen["flavor"], release) not in [(one["driver"], one["flavor"], one["cuda"]) for one in found["rejected"]]
 
 
-@settings(max_examples=80, deadline=None)
+def release_of(found) -> tuple[int, ...]:
+    """CUDA that was chosen; nothing is older than any."""
+    parsed = cuda.parse(found["pins"]["cuda"]["release"]) if found["pins"]["cuda"] else ()
+    return tuple(one or 0 for one in parsed)
+
+
+def is_past(driver: str, today: str) -> bool:
+    return tables.is_past(tables.branch(int(driver[:3])).end, today)
+
+
+@settings(max_examples=120, deadline=None)
 @given(cases())
 def test_nothing_newer_that_is_allowed_was_left(case):
-    """A driver that is newer than the chosen one does not resolve by itself either, or is past its end of life."""
+    """A newer driver alone does not resolve, or for an older CUDA only, or is past its end of life where the chosen one is not."""
     gpu, platform, wished, offered, today = case
     found = resolve(*case)
-    if not found["pins"] or wished.get("framework") or wished.get("branch"):
+    if not found["pins"]:
         return
     chosen = found["pins"]["driver"]["version"]
+    by_hand = wished.get("branch") or wished.get("policy") == "newest"
     for one in found["rejected"]:
         if one["driver"] is None or versions.compare(one["driver"], chosen) <= 0:
             continue
-        alone = {
-            name: [v for v in there if v != f"{chosen}-1" and not v.startswith(tuple(DRIVERS)) or v == f"{one['driver']}-1"]
-            for name, there in offered.items()
-        }
-        other = resolve(
-            gpu, platform, {**wished, "flavor": one["flavor"]} if wished.get("flavor", "auto") == "auto" else wished, alone, today
-        )
-        past = tables.is_past(tables.branch(int(one["driver"][:3])).end, today)
-        assert other["pins"] is None or past or other["pins"]["cuda"] != found["pins"]["cuda"], (one, other["pins"])
+        alone = {name: [v for v in there if versions.upstream(v) in {one["driver"]} or versions.upstream(v) not in DRIVERS]
+                 for name, there in offered.items()}  # fmt: skip
+        like = {**wished, "flavor": one["flavor"]} if wished.get("flavor", "auto") == "auto" and one["flavor"] else wished
+        other = resolve(gpu, platform, like, alone, today)
+        if other["pins"] is None or release_of(other) < release_of(found):
+            continue
+        assert release_of(other) == release_of(found), (one, other["pins"])
+        assert not by_hand and is_past(one["driver"], today) and not is_past(chosen, today), (one, other["pins"])
 
 
 @settings(max_examples=150, deadline=None)
@@ -218,7 +320,7 @@ def replaced(tree, way, value):
 INPUT = [
     GPU,
     PLATFORMS["Debian-12"],
-    {**wish.DEFAULTS, "cuda": "12.8", "framework": "torch==2.9", "branch": 580, "components": []},
+    {**wish.DEFAULTS, "cuda": "12.8", "framework": "torch==2.9", "branch": 580, "components": [], "kernel_upgrade": "if_required"},
     OFFERED,
     TODAY,
 ]
