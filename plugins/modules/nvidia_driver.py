@@ -34,9 +34,11 @@ attributes:
     support: full
 options:
   source:
-    description: Where the packages come from.
+    description:
+      - Where the packages come from. V(local) is a repository with NVIDIA's packages in a folder of this host, or one that is served; no
+        other address is asked for the driver then.
     type: str
-    choices: [nvidia, distribution]
+    choices: [nvidia, distribution, local]
     default: nvidia
   repository:
     description:
@@ -47,8 +49,23 @@ options:
       - URL of the package C(cuda-keyring), which holds the key that the repository is signed with; for dnf URL of the key itself, armored.
         Wanted with O(source=nvidia).
     type: str
+  local_repository:
+    description:
+      - With O(source=local), a folder of this host, or a C(file://), C(http://) or C(https://) URL of it, that is a repository of apt or
+        dnf. For one of apt that is not flat, suite and components stand behind it, as in V(http://mirror.example.org/nvidia bookworm main).
+      - A repository of apt has to be signed.
+    type: str
+    version_added: 0.7.0
+  local_keyring:
+    description:
+      - With O(source=local), path on this host, or URL, of the key that signs that repository, or of the package C(cuda-keyring).
+      - Without it the one key that lies in the folder (C(*keyring*.gpg), C(*.pub), C(*.asc), C(RPM-GPG-KEY*)) is taken, or the one that
+        a source of the host names for the same repository, as NVIDIA's packages C(nvidia-driver-local-repo-*) bring them. Wanted for a
+        repository that is served.
+    type: str
+    version_added: 0.7.0
   keyring_sha256:
-    description: SHA-256 of that file. Without it the key is trusted as the server sends it.
+    description: SHA-256 of the file with the key. Without it the key is trusted as it comes.
     type: str
   branch:
     description: Driver branch, as in V(580). The newest of it is installed once, and then stays.
@@ -83,7 +100,8 @@ options:
       - Pins, as module M(mlinfra.hosts.gpu_resolve) returns them. O(packages), O(companions), kernels and headers get exactly the versions
         that are pinned, up or down; pins that do not hold for this host, or a version that no source offers any more, are refused before
         anything is changed.
-      - O(source), O(version), O(flavor), O(kernel_modules) and O(kernels) follow from them.
+      - O(source), O(version), O(flavor), O(kernel_modules) and O(kernels) follow from them. With O(source=local), pins of NVIDIA's packages
+        are taken from there.
     type: dict
     version_added: 0.5.0
   gpu:
@@ -146,6 +164,14 @@ EXAMPLES = r"""
     source: distribution
     packages: [nvidia-smi, libcuda1, libnvidia-ml1]
     kernel_modules: false
+  become: true
+
+- name: Install a driver from the folder that NVIDIA's package nvidia-driver-local-repo brought
+  mlinfra.hosts.nvidia_driver:
+    source: local
+    local_repository: /var/nvidia-driver-local-repo-debian12-580.95.05
+    version: 580.95.05
+    packages: [nvidia-driver-cuda, nvidia-kernel-open-dkms]
   become: true
 """
 
@@ -243,9 +269,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import reading
 
 ARGUMENTS = {
-    "source": {"type": "str", "choices": ["nvidia", "distribution"], "default": "nvidia"},
+    "source": {"type": "str", "choices": ["nvidia", "distribution", "local"], "default": "nvidia"},
     "repository": {"type": "str"},
     "keyring": {"type": "str", "no_log": False},
+    "local_repository": {"type": "str"},
+    "local_keyring": {"type": "str", "no_log": False},
     "keyring_sha256": {"type": "str", "no_log": False},
     "branch": {"type": "int"},
     "version": {"type": "str"},
