@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A repository that lies in a folder of the host, or that the user serves: what was wished, and which files make it known. Pure.
 
-NVIDIA's packages nvidia-driver-local-repo-* bring such a folder, /var/nvidia-driver-local-repo-<distribution>-<version>, with its key in it.
+NVIDIA's packages nvidia-driver-local-repo-* bring one with its key in it, /var/nvidia-driver-local-repo-<distribution>-<version>.
 Source: NVIDIA, driver installation guide, "Local Repository Installation". Forms of a source: sources.list(5), dnf.conf(5).
 """
 
@@ -18,7 +18,8 @@ EXPECTED = (
     "as in a sources.list (http://mirror.example.org/nvidia bookworm main)"
 )
 # No blanks and nothing that apt or dnf would read as something else.
-URL = re.compile(r"(https?://[^\s/$\[\]%]+(?:/[\w.+:@~=/-]*)?|file:/(?:/(?=/))?[\w.+:@~=/-]*|/[\w.+:@~=/-]*)\Z", re.ASCII)
+URL = re.compile(r"(https?://[^\s/$\[\]%]+(?:/[\w.+:@~=/-]*)?|(?:file:(?://)?)?/(?!/)[\w.+:@~=/-]*)\Z", re.ASCII)
+SUITE = re.compile(r"[\w.+:~/-]+\Z", re.ASCII)
 # Names of keys beside packages, the likeliest first: NVIDIA's folders have the first form, mirrors of its repositories the others.
 KEYS = {"apt": ("*keyring*.gpg", "*.pub", "*.asc"), "dnf": ("*.pub", "*.asc", "RPM-GPG-KEY*")}
 INDEXES = ("Packages", "Packages.gz", "Packages.xz", "Packages.bz2", "Packages.lzma", "Packages.zst", "Packages.lz4")
@@ -31,14 +32,13 @@ def parse(text):
     if not words:
         return {}, ["%s is empty: %s." % (SETTING, EXPECTED)]
     place, suites = words[0], words[1:] or ["/"]
-    if not URL.match(place):
+    if not (URL.match(place) and all(map(SUITE.match, suites))):
         return {}, ["%s is %s: %s." % (SETTING, text, EXPECTED)]
     if is_flat(suites) == bool(suites[1:]):
         told = "%s is %s: a suite wants components behind it, and a flat repository (/) has none; %s."
         return {}, [told % (SETTING, text, EXPECTED)]
-    if place.startswith(("/", "file:")):
-        place = "file:///" + place.partition("file:")[2].lstrip("/") if place.startswith("file:") else "file://" + place
-    return {"repository": place.rstrip("/") + "/", "suites": suites}, []
+    place = place.rstrip("/") + "/"
+    return {"repository": place if place.startswith("http") else "file://" + re.sub("^file:(//)?", "", place), "suites": suites}, []
 
 
 def is_flat(suites):
@@ -51,7 +51,7 @@ def folder_of(url):
 
 
 def index_problems(url, suites, names, manager):
-    """Messages about what a repository of this host lacks. names: what is in its folder (of the suite's folder below dists), None: nothing."""
+    """Messages about what a repository of this host lacks. names: of what is in its folder, or the suite's; None: there is no such one."""
     where = folder_of(url)
     if names is None:
         what = "suite %s" % suites[0] if not is_flat(suites) else "folder"
@@ -63,7 +63,9 @@ def index_problems(url, suites, names, manager):
         missing = [] if not is_flat(suites) or set(INDEXES) & set(names) else ["Packages index; apt-ftparchive packages makes one"]
         if "InRelease" not in names and not {"Release", "Release.gpg"} <= set(names):
             missing.append("signature (InRelease, or Release and Release.gpg), and apt is never told to trust it without one")
-    return ["%s is %s: the folder has no %s. Nothing was changed. Copy the whole repository there." % (SETTING, where, one) for one in missing]
+    return [
+        "%s is %s: the folder has no %s. Nothing was changed. Copy the whole repository there." % (SETTING, where, one) for one in missing
+    ]
 
 
 def closed_problems(path, user):

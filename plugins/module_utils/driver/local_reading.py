@@ -42,10 +42,14 @@ def first_closed(folder):
     """The first part of a path, or file of the index in it, that others than its owner and group cannot read; None when all can."""
     parts = folder.strip("/").split("/")
     for path in ["/" + "/".join(parts[: length + 1]) for length in range(len(parts))]:
-        if not os.stat(path).st_mode & stat.S_IXOTH:
+        if not mode(path) & stat.S_IXOTH:
             return path
     indexes = [os.path.join(folder, name) for name in local.INDEXES + ("InRelease", "Release", "Release.gpg")]
-    return next((path for path in indexes if os.path.exists(path) and not os.stat(path).st_mode & stat.S_IROTH), None)
+    return next((path for path in indexes if os.path.exists(path) and not mode(path) & stat.S_IROTH), None)
+
+
+def mode(path):
+    return os.stat(path).st_mode
 
 
 def key(wish, seen, run, folder, manager):
