@@ -21,7 +21,7 @@ description:
   - Wants root; and apt and dpkg, or dnf 4 and rpm. It runs their programs, so their Python bindings are not wanted.
 author:
   - mlinfra.hosts contributors (@mlinfra)
-extends_documentation_fragment: [mlinfra.hosts.attributes]
+extends_documentation_fragment: [mlinfra.hosts.attributes, mlinfra.hosts.local_repository]
 attributes:
   check_mode:
     support: full
@@ -34,9 +34,7 @@ attributes:
     support: full
 options:
   source:
-    description:
-      - Where the packages come from. V(local) is a repository with NVIDIA's packages in a folder of this host, or one that is served; no
-        other address is asked for the driver then.
+    description: Where the packages come from. V(local) is NVIDIA's packages in O(local_repository).
     type: str
     choices: [nvidia, distribution, local]
     default: nvidia
@@ -49,21 +47,6 @@ options:
       - URL of the package C(cuda-keyring), which holds the key that the repository is signed with; for dnf URL of the key itself, armored.
         Wanted with O(source=nvidia).
     type: str
-  local_repository:
-    description:
-      - With O(source=local), a folder of this host, or a C(file://), C(http://) or C(https://) URL of it, that is a repository of apt or
-        dnf. For one of apt that is not flat, suite and components stand behind it, as in V(http://mirror.example.org/nvidia bookworm main).
-      - A repository of apt has to be signed.
-    type: str
-    version_added: 0.7.0
-  local_keyring:
-    description:
-      - With O(source=local), path on this host, or URL, of the key that signs that repository, or of the package C(cuda-keyring).
-      - Without it the one key that lies in the folder (C(*keyring*.gpg), C(*.pub), C(*.asc), C(RPM-GPG-KEY*)) is taken, or the one that
-        a source of the host names for the same repository, as NVIDIA's packages C(nvidia-driver-local-repo-*) bring them. Wanted for a
-        repository that is served.
-    type: str
-    version_added: 0.7.0
   keyring_sha256:
     description: SHA-256 of the file with the key. Without it the key is trusted as it comes.
     type: str
@@ -164,14 +147,6 @@ EXAMPLES = r"""
     source: distribution
     packages: [nvidia-smi, libcuda1, libnvidia-ml1]
     kernel_modules: false
-  become: true
-
-- name: Install a driver from the folder that NVIDIA's package nvidia-driver-local-repo brought
-  mlinfra.hosts.nvidia_driver:
-    source: local
-    local_repository: /var/nvidia-driver-local-repo-debian12-580.95.05
-    version: 580.95.05
-    packages: [nvidia-driver-cuda, nvidia-kernel-open-dkms]
   become: true
 """
 
