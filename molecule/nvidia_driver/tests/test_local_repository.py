@@ -21,7 +21,7 @@ url=$(sed -n 's/^URIs: //p' $source)
 mkdir -p {FOLDER}
 cd {FOLDER}
 fetch() {{ python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(sys.argv[1], sys.argv[2])' "$url$1" "$1"; }}
-for name in Packages InRelease cuda-archive-keyring.gpg; do fetch $name; done
+for name in Packages Packages.gz InRelease cuda-archive-keyring.gpg; do fetch $name; done
 for name in $(sed -n 's/^Filename: .[/]//p' Packages | grep {OTHER}); do fetch $name; done
 echo 'deb [signed-by=/usr/share/keyrings/nvidia-driver-local-keyring.gpg] file:{FOLDER} /' >/etc/apt/sources.list.d/nvidia-driver-local.list
 echo "$url" | cut -d / -f 3 | cut -d : -f 1 >/run/mirror
