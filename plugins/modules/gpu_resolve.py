@@ -62,9 +62,11 @@ options:
     default: auto
   source:
     description:
-      - Where drivers come from, which decides what packages are called. V(mirror) is a mirror of NVIDIA's repository.
+      - Where drivers come from, which decides what packages are called. V(mirror) is a mirror of NVIDIA's repository, and
+        V(local) a folder of the host with its packages (C(nvidia_driver_local_repository)). Only what the host's sources offer counts, so
+        the folder has to be one of them.
     type: str
-    choices: [nvidia, mirror, distribution]
+    choices: [nvidia, mirror, local, distribution]
     default: nvidia
   mig:
     description:
@@ -251,7 +253,7 @@ WISHES = {
     "policy": {"type": "str", "choices": ["production", "lts", "newest"], "default": "production"},
     "mode": {"type": "str", "choices": ["strict", "compatible"], "default": "strict"},
     "flavor": {"type": "str", "choices": ["auto", "open", "proprietary"], "default": "auto"},
-    "source": {"type": "str", "choices": ["nvidia", "mirror", "distribution"], "default": "nvidia"},
+    "source": {"type": "str", "choices": ["nvidia", "mirror", "local", "distribution"], "default": "nvidia"},
     "mig": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
     "kernels": {"type": "list", "elements": "str", "default": ["running"]},

@@ -21,7 +21,7 @@ description:
   - Wants root; and apt and dpkg, or dnf 4 and rpm. It runs their programs, so their Python bindings are not wanted.
 author:
   - mlinfra.hosts contributors (@mlinfra)
-extends_documentation_fragment: [mlinfra.hosts.attributes]
+extends_documentation_fragment: [mlinfra.hosts.attributes, mlinfra.hosts.local_repository]
 attributes:
   check_mode:
     support: full
@@ -34,9 +34,9 @@ attributes:
     support: full
 options:
   source:
-    description: Where the packages come from.
+    description: Where the packages come from. V(local) is NVIDIA's packages in O(local_repository).
     type: str
-    choices: [nvidia, distribution]
+    choices: [nvidia, distribution, local]
     default: nvidia
   repository:
     description:
@@ -48,7 +48,7 @@ options:
         Wanted with O(source=nvidia).
     type: str
   keyring_sha256:
-    description: SHA-256 of that file. Without it the key is trusted as the server sends it.
+    description: SHA-256 of the file with the key. Without it the key is trusted as it comes.
     type: str
   branch:
     description: Driver branch, as in V(580). The newest of it is installed once, and then stays.
@@ -83,7 +83,8 @@ options:
       - Pins, as module M(mlinfra.hosts.gpu_resolve) returns them. O(packages), O(companions), kernels and headers get exactly the versions
         that are pinned, up or down; pins that do not hold for this host, or a version that no source offers any more, are refused before
         anything is changed.
-      - O(source), O(version), O(flavor), O(kernel_modules) and O(kernels) follow from them.
+      - O(source), O(version), O(flavor), O(kernel_modules) and O(kernels) follow from them. With O(source=local), pins of NVIDIA's packages
+        are taken from there.
     type: dict
     version_added: 0.5.0
   gpu:
@@ -277,9 +278,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import reading
 
 ARGUMENTS = {
-    "source": {"type": "str", "choices": ["nvidia", "distribution"], "default": "nvidia"},
+    "source": {"type": "str", "choices": ["nvidia", "distribution", "local"], "default": "nvidia"},
     "repository": {"type": "str"},
     "keyring": {"type": "str", "no_log": False},
+    "local_repository": {"type": "str"},
+    "local_keyring": {"type": "str", "no_log": False},
     "keyring_sha256": {"type": "str", "no_log": False},
     "branch": {"type": "int"},
     "version": {"type": "str"},

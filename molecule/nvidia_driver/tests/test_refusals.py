@@ -25,6 +25,16 @@ ROUNDS = {
         },
         "volta-0": {"nvidia_driver_branch": 590, "nvidia_driver_kernels": ["6.12.1-none"]},
     },
+    "not a local repository": {
+        "nvidia-bookworm-0": {"nvidia_driver_source": "local", "nvidia_driver_local_repository": "/srv/nowhere"},
+        "nvidia-trixie-0": {"nvidia_driver_source": "local", "nvidia_driver_local_repository": "file:///etc"},
+        "debian-bookworm-0": {"nvidia_driver_source": "local"},
+        "volta-0": {
+            "nvidia_driver_source": "local",
+            "nvidia_driver_local_repository": "http://127.0.0.1:9/",
+            "nvidia_driver_kernel_modules": False,
+        },
+    },
     "not to be built": {
         "nvidia-bookworm-0": {"nvidia_driver_version": "595.99.01"},
         "nvidia-trixie-0": {"nvidia_driver_branch": 595, "nvidia_driver_version": "595.99.02"},
@@ -48,6 +58,10 @@ MESSAGES = {
         r"nvidia_driver_flavor is open: this host has a volta GPU, and the open kernel modules begin with Turing\. Set it to proprietary\.",
         r"nvidia_driver_branch is 590: 580 is the last one that knows the volta GPU of this host\. Set it to 580 or lower\.",
     ],
+    ("not a local repository", "nvidia-bookworm-0"): [r"^nvidia_driver_local_repository is /srv/nowhere: there is no such folder on this"],
+    ("not a local repository", "nvidia-trixie-0"): [r"^nvidia_driver_local_repository is /etc: the folder has no Packages index; "],
+    ("not a local repository", "debian-bookworm-0"): [r"^nvidia_driver_source is local, and nvidia_driver_local_repository is empty: "],
+    ("not a local repository", "volta-0"): [r"^nvidia_driver_local_keyring is empty: the key that signs http://127\.0\.0\.1:9/ is not"],
     ("not to be built", "nvidia-bookworm-0"): [
         r"The kernel modules of driver 595\.99\.01 do not build for kernel 6\.1\.0-99-amd64:",
         r"Bad return status for module build",

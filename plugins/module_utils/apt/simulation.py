@@ -13,7 +13,8 @@ MARGIN = 64 * MIB
 INSTALL = re.compile(r"^Inst (\S+)(?: \[([^\]]+)\])? \((\S+)", re.MULTILINE)
 REMOVE = re.compile(r"^(?:Remv|Purg) (\S+)", re.MULTILINE)
 CONFIGURE = re.compile(r"^Conf (\S+)", re.MULTILINE)
-URI = re.compile(r"^'[^']+' (\S+) (\d+)", re.MULTILINE)
+# Packages of a folder of the host (file:) are not copied.
+URI = re.compile(r"^'(?!file:)[^']+' (\S+) (\d+)", re.MULTILINE)
 
 
 def parse(text):

@@ -25,7 +25,7 @@ MARKS = ("cuda-toolkit-%d-%d", "cuda-libraries-%d-%d", "cuda-toolkit-%d-%d-confi
 LINK = "/usr/local/cuda"
 PROFILE = "/etc/profile.d/mlinfra-cuda.sh"
 # Sorts after what role nvidia_driver writes: apt takes the first record of `Package: *` that fits, so that role's priority counts.
-PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia-toolkit"
+PREFERENCES = repository.TOOLKIT_PREFERENCES
 # Less than what is installed, so that this repository moves no driver of the distribution, and more than nothing.
 PRIORITY = 100
 PROFILE_TEXT = """\

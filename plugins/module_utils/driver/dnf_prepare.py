@@ -12,6 +12,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     dnf,
     going_along,
     kernel_upgrade,
+    local,
+    local_reading,
     plan,
     prepare,
     repository,
@@ -28,7 +30,7 @@ PLUGINS = "/etc/dnf/plugins"
 
 def refuse_distribution(wish, platform):
     """:raises prepare.Refused: these distributions have no driver of their own"""
-    if wish["source"] != "nvidia":
+    if wish["source"] == "distribution":
         told = "nvidia_driver_source is distribution: %s has no packages of NVIDIA's driver. Set it to nvidia."
         prepare.refuse([told % platform["platform_names"][0]])
 
@@ -42,7 +44,8 @@ def run(job, folder):
         return []
     options = host_options(folder, own_locks(job))
     if due or not decided["settled"]:
-        job.key = key_of(wish)
+        job.key = key_of(wish) if wish["source"] != "local" else local_reading.key(wish, job.seen, job.program.run, folder, "dnf")
+        decided["files_due"] += rpms.key_due(job.seen, decided["files_due"], job.key)
         only = write_stage(wish, job.key, folder)
         # In place of ours on the disk, which may be of another mirror.
         options.append("--setopt=reposdir=%s" % ",".join([others(folder), only]))
@@ -100,7 +103,8 @@ def read_stage(job, folder, only):
         return job.program.versions(["*"], alone + ["--setopt=mlinfra-nvidia.skip_if_unavailable=False"])
     except apt.Failed as error:
         told = "%s cannot be read: %s. %s"
-        raise stage.Unusable(told % (job.wish["repository"], "; ".join(dnf.reasons(error.output)), stage.NEXT)) from error
+        then = stage.NEXT if job.wish["source"] != "local" else local.NEXT
+        raise stage.Unusable(told % (job.wish["repository"], "; ".join(dnf.reasons(error.output)), then)) from error
 
 
 def host_options(folder, own):
@@ -123,8 +127,8 @@ def choose(job, available, options):
     if wish["pins"]:
         prepare.choose_pinned(job, options)
     else:
-        job.picked, told = repository.chosen(available, wish["packages"], wish["branch"], wish["version"])
-        besides, more = repository.newest_of(available, wish["companions"])
+        job.picked, told = repository.chosen(available, wish["packages"], wish["branch"], wish["version"], wish["source"])
+        besides, more = repository.newest_of(available, wish["companions"], wish["source"])
         prepare.refuse(told + more)
         job.picked.update(besides)
     prepare.refuse(going_along.take(job, available, going_along.DNF))

@@ -11,6 +11,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 APT, DNF = "apt-get remove", "dnf remove"
 PLACES = {
     "nvidia": ("NVIDIA's repository has", "use a mirror that has it"),
+    "local": ("the local repository has", "use one that has it"),
     "distribution": ("the distribution's sources have", "add a source that has it"),
 }
 

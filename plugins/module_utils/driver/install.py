@@ -115,7 +115,8 @@ class Install:
 
     def _install(self, change):
         """Packages of headers and driver. Returns what is installed then, as packages()."""
-        if self.wish["source"] == "nvidia" and not self.decided["settled"] or repository.SOURCE in self.decided["files_due"]:
+        from_repository = self.wish["source"] != "distribution" and not self.decided["settled"]
+        if from_repository or repository.own_files(self.wish)[0] in self.decided["files_due"]:
             self._refresh()
         self._fetch()
         if self.decided["kernel_packages"]:
@@ -143,7 +144,7 @@ class Install:
 
     def _keep(self, change, packages, driver):
         """So that no upgrade moves them."""
-        if self.wish["pins"] and self.wish["source"] != "nvidia":
+        if self.wish["pins"] and self.wish["source"] == "distribution":
             text = repository.preferences_text({}, plan.owned(self.wish, packages, driver))
             change.write(repository.PREFERENCES, text.encode())
         change.hold(plan.holds_due(self.wish, packages, driver))
@@ -179,19 +180,21 @@ class Install:
         """{path: bytes} of the files of this wish."""
         found = {state.NOUVEAU: state.NOUVEAU_TEXT.encode(), state.UMAD: state.UMAD_TEXT.encode()}
         found.update({path: text.encode() for path, text in self.decided["off"].items()})
-        if self.wish["source"] == "nvidia":
-            own = repository.source_text(self.wish["repository"]).encode()
-            found[repository.SOURCE] = None if self.decided["listed"] else own
-            found[repository.KEYRING] = self.key
+        found[repository.LOCAL_SOURCE] = found[repository.SOURCE] = None
+        if self.wish["source"] != "distribution":
+            source, keyring = repository.own_files(self.wish)
+            own = repository.source_text(self.wish["repository"], keyring, self.wish.get("suites") or ["/"]).encode()
+            found[source] = None if self.decided["listed"] else own
+            found[keyring] = self.key
             found[repository.PREFERENCES] = (self.preferences or "").encode()
         else:
             # Ours of an earlier driver would keep the distribution's packages away; what pins want is written when they are installed.
-            found.update({repository.SOURCE: None, repository.PREFERENCES: None})
+            found[repository.PREFERENCES] = None
         return found
 
     def _refresh(self):
         """The lists of the one new source; those of the others stay as they are."""
-        path = self.decided["listed"][0] if self.decided["listed"] else repository.SOURCE
+        path = self.decided["listed"][0] if self.decided["listed"] else repository.own_files(self.wish)[0]
         options = ["-o", "Dir::Etc::SourceList=%s" % path, "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0"]
         self.program.get("lists", *options, "-q", "update")
 

@@ -14,7 +14,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins 
 def wish_of(pins):
     """{version, branch, flavor, kernel_modules, source, kernels} that pins ask of role nvidia_driver.
 
-    pins: of the schema's shape. A mirror has the packages of NVIDIA's repository; mlinfra_mirrors says where it is.
+    pins: of the schema's shape. A mirror and a local repository have the packages of NVIDIA's; variables say where they are.
     """
     flavor = pins["driver"]["flavor"]
     return {
@@ -22,7 +22,7 @@ def wish_of(pins):
         "branch": tables.branch_of(pins["driver"]["version"]),
         "flavor": flavor or "open",
         "kernel_modules": flavor is not None,
-        "source": "distribution" if pins["source"] == "distribution" else "nvidia",
+        "source": pins["source"] if pins["source"] in ("distribution", "local") else "nvidia",
         "kernels": [one["release"] for one in pins["kernels"]],
     }
 

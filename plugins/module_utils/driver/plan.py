@@ -10,6 +10,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     architectures,
     dkms,
     going_along,
+    local,
     pinned,
     repository,
     sources,
@@ -40,8 +41,9 @@ def input_problems(wish):
         )
     if branch is not None and not 100 <= branch <= 999:
         found.append("nvidia_driver_branch is %d: expected the number before the first point of a version, as in 580." % branch)
-    if wish["source"] == "nvidia" and branch is None and not exact:
-        found.append("nvidia_driver_branch is empty: nvidia_driver_source nvidia wants a branch, as in 580, or nvidia_driver_version.")
+    if wish["source"] != "distribution" and branch is None and not exact:
+        told = "nvidia_driver_branch is empty: nvidia_driver_source %s wants a branch, as in 580, or nvidia_driver_version."
+        found.append(told % wish["source"])
     return found
 
 
@@ -80,7 +82,7 @@ def decide(wish, seen, due=None):
         problems += told
         kernel_packages = pinned.kernel_packages(wish, seen, kernels)
         headers = [one.partition("=")[0] for one in kernel_packages if not pinned.is_image(one)]
-    listed, off = other_sources(wish, seen, seen["keyrings"].get(repository.KEYRING))
+    listed, off = other_sources(wish, seen, seen["keyrings"].get(repository.own_files(wish)[1]))
     along = (seen["packages"], driver, wish["source"], seen.get("lost", ()), (wish["pins"] or {}).get("packages"))
     settled = settled and not remove and not going_along.behind(*along)
     return {
@@ -100,15 +102,16 @@ def decide(wish, seen, due=None):
 
 def other_sources(wish, seen, key):
     """([path of somebody else's source for this repository that is used], {path: text of those that are switched off})."""
-    if wish["source"] != "nvidia":
+    if wish["source"] == "distribution":
         return [], {}
-    found = {}
+    found, suites = {}, wish.get("suites") or ["/"]
+    suite = None if local.is_flat(suites) else suites[0]
     for path, text in seen["sources"].items():
-        signed = sources.keys_of(path, text or "", wish["repository"])
+        signed = sources.keys_of(path, text or "", wish["repository"], suite)
         if signed:
             found[path] = [(one, seen["keyrings"].get(one)) for one in signed]
     judged = sources.judge(found, key)
-    off = {path: sources.switched_off(path, seen["sources"][path], wish["repository"]) for path in judged["off"]}
+    off = {path: sources.switched_off(path, seen["sources"][path], wish["repository"], suite) for path in judged["off"]}
     return ([judged["keep"]] if judged["keep"] else []), off
 
 
@@ -119,6 +122,10 @@ def files_due(wish, seen, listed, off=(), settled=True):
         due.append(state.NOUVEAU)
     if "nvlsm" in wish["companions"] and seen["files"][state.UMAD] != sha256(state.UMAD_TEXT):
         due.append(state.UMAD)
+    if wish["source"] == "local":
+        return due + local.files_due(wish, seen, listed, off, sha256) + preferences_due(seen, settled)
+    if seen["files"].get(repository.LOCAL_SOURCE):
+        due.append(repository.LOCAL_SOURCE)
     if wish["source"] != "nvidia":
         # A distribution has its packages at one version at a time; pins keep them there.
         due += [repository.SOURCE] if seen["files"][repository.SOURCE] else []
@@ -134,6 +141,14 @@ def files_due(wish, seen, listed, off=(), settled=True):
         if not seen["files"][repository.KEYRING]:
             due.append(repository.KEYRING)
     return due + preferences_due(seen, settled)
+
+
+def key_due(wish, seen, decided, key):
+    """Our keyring, when it is not the key that the repository is signed with now: of another source, or of another mirror."""
+    path = repository.own_files(wish)[1]
+    if decided["listed"] or path in decided["files_due"] or seen["files"][path] == hashlib.sha256(key).hexdigest():
+        return []
+    return [path]
 
 
 def preferences_due(seen, settled):
@@ -223,7 +238,7 @@ def manifest(wish, packages, driver, kernels, files, brought):
         "schema": 1,
         "driver": driver,
         "source": wish["source"],
-        "repository": wish["repository"] if wish["source"] == "nvidia" else None,
+        "repository": wish["repository"] if wish["source"] != "distribution" else None,
         "branch": wish["branch"],
         "version": wish["version"] or None,
         "flavor": wish["flavor"] if wish["kernel_modules"] else None,

@@ -11,6 +11,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     going_along,
     installer,
     kernel_upgrade,
+    local,
+    local_reading,
     pinned,
     plan,
     repository,
@@ -38,6 +40,13 @@ def wish_of(params):
     if wish["pins"] is not None:
         refuse(["nvidia_driver_%s" % one for one in schema.shape_problems(wish["pins"])])
         wish.update(pinned.wish_of(wish["pins"]))
+    if params["source"] == "local" and wish["source"] != "distribution":
+        # The pins of NVIDIA's packages: a local repository has the same ones.
+        wish["source"] = "local"
+    if wish["source"] == "local":
+        place, told = local.parse(wish["local_repository"])
+        refuse(told)
+        wish.update(place, keyring=wish["local_keyring"])
     if wish["source"] == "nvidia" and not (wish["repository"] and wish["keyring"]):
         refuse(["nvidia_driver_pins are of NVIDIA's repository: repository and keyring have to say where it is. Set both."])
     return wish
@@ -54,10 +63,8 @@ def prepare(job, folder):
     wish, decided = job.wish, job.decided
     due = set(decided["files_due"]) - {state.NOUVEAU, state.UMAD}
     options, add = [], []
-    if wish["source"] == "nvidia" and (due or not decided["settled"]):
-        job.key = stage.fetch(wish["keyring"], wish["proxy"], job.program.run, wish["keyring_sha256"], folder)
-        staged = stage.Stage(job.program, wish["repository"], job.key, folder)
-        options = from_repository(job, staged)
+    if wish["source"] != "distribution" and (due or not decided["settled"]):
+        options = from_repository(job, staged(job, folder))
         add = [job.pinning] if job.pinning and not decided["settled"] else []
     elif wish["pins"] and job.seen["lists"] and (decided["kernel_packages"] or not decided["settled"]):
         options = stage.without_ours(folder) if wish["source"] == "distribution" else []
@@ -67,7 +74,7 @@ def prepare(job, folder):
         options = stage.without_ours(folder)
         there = job.program.versions(wish["packages"] + wish["companions"], options)
         job.picked, told = repository.chosen(there, wish["packages"], wish["branch"], wish["version"], wish["source"])
-        besides, more = repository.newest_of(there, wish["companions"], "the distribution's sources have")
+        besides, more = repository.newest_of(there, wish["companions"], "distribution")
         refuse(told + more)
         job.picked.update(besides)
         from_distribution(job, options)
@@ -80,6 +87,16 @@ def prepare(job, folder):
         return []
     refuse(headers_problems(job, options))
     return simulate(job, add, options)
+
+
+def staged(job, folder):
+    """Set job.key, and read the repository. :raises stage.Unusable:"""
+    wish, program = job.wish, job.program
+    if wish["source"] == "local":
+        job.key = local_reading.key(wish, job.seen, program.run, folder, "apt")
+        return local_reading.staged(program, wish, job.key, folder)
+    job.key = stage.fetch(wish["keyring"], wish["proxy"], program.run, wish["keyring_sha256"], folder)
+    return stage.Stage(program, wish["repository"], job.key, folder)
 
 
 def simulate(job, add, options):
@@ -107,10 +124,13 @@ def from_repository(job, staged):
     # Now that the key is known, so is which sources of somebody else can stay.
     decided["listed"], decided["off"] = plan.other_sources(wish, job.seen, job.key)
     decided["files_due"] = plan.files_due(wish, job.seen, decided["listed"], decided["off"], decided["settled"])
+    decided["files_due"] += plan.key_due(wish, job.seen, decided, job.key)
 
     # A pinning package of an earlier run goes before the driver comes; until then it keeps an older version of its branch away.
     ours = [one for one in job.seen["manifest"].get("brought") or [] if one.startswith("nvidia-driver-pinning-")]
     gone = [repository.PINNING] if any((job.seen["packages"].get(one) or {}).get("version") for one in ours) else []
+    # As it is staged, or no longer wished.
+    gone.append(repository.LOCAL_SOURCE)
 
     def options(preferences):
         return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"], gone=gone)
@@ -118,8 +138,8 @@ def from_repository(job, staged):
     if wish["pins"]:
         choose_pinned(job, options(""))
     else:
-        job.picked, told = repository.chosen(staged.available, wish["packages"], wish["branch"], wish["version"])
-        besides, more = repository.newest_of(staged.available, wish["companions"])
+        job.picked, told = repository.chosen(staged.available, wish["packages"], wish["branch"], wish["version"], wish["source"])
+        besides, more = repository.newest_of(staged.available, wish["companions"], wish["source"])
         refuse(told + more)
         job.picked.update(besides)
     if not decided["settled"]:

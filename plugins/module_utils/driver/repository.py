@@ -11,6 +11,11 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versio
 KEYRING = "/etc/apt/keyrings/mlinfra-nvidia.gpg"
 SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia.sources"
 PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia"
+# Of a repository that is the user's own (local.py): role cuda_toolkit shares the files above, and goes on with NVIDIA's.
+LOCAL_KEYRING = "/etc/apt/keyrings/mlinfra-nvidia-local.gpg"
+LOCAL_SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia-local.sources"
+# There when role cuda_toolkit has NVIDIA's repository, too.
+TOOLKIT_PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia-toolkit"
 # NVIDIA's packages nvidia-driver-pinning-BRANCH and -VERSION bring it.
 PINNING = "/etc/apt/preferences.d/nvidia-driver-pinning"
 # As NVIDIA's own cuda-<distribution>.pin has it.
@@ -49,9 +54,14 @@ def chosen(available, names, branch, exact, source="nvidia"):
 
 def unavailable(available, fitting, branch, exact, source):
     """Messages about packages that are not there as wished."""
-    where = "NVIDIA's repository has" if source == "nvidia" else "the distribution's sources have"
+    where = {
+        "nvidia": "NVIDIA's repository has",
+        "local": "the local repository has",
+        "distribution": "the distribution's sources have",
+    }[source]
     help_ = {
         "nvidia": "Choose one that it has, or another nvidia_driver_source.",
+        "local": "Choose one that it has, or another nvidia_driver_local_repository.",
         "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these components to the host's sources, "
         "or choose another nvidia_driver_source.",
     }[source]
@@ -72,10 +82,11 @@ def pinning(available, branch, exact):
     return next((name for name in names if name in available), None)
 
 
-def newest_of(available, names, where="NVIDIA's repository has"):
-    """({name: version}, [messages]) of packages with versions of their own. where: who has them or not, in words."""
+def newest_of(available, names, source="nvidia"):
+    """({name: version}, [messages]) of packages with versions of their own."""
     found = {name: versions.newest(available.get(name, [])) for name in names}
     told = "%s is needed on this host, and %s none. Nothing was changed. Use a mirror that has it."
+    where = {"local": "the local repository has", "distribution": "the distribution's sources have"}.get(source, "NVIDIA's repository has")
     return {name: version for name, version in found.items() if version}, [told % (name, where) for name in names if not found[name]]
 
 
@@ -89,9 +100,15 @@ def one_driver(available, exact):
     return found
 
 
-def source_text(url):
-    """A flat repository, as NVIDIA's are."""
-    return "# Written by role mlinfra.hosts.nvidia_driver.\nTypes: deb\nURIs: %s\nSuites: /\nSigned-By: %s\n" % (url, KEYRING)
+def source_text(url, keyring=KEYRING, suites=("/",)):
+    """A flat repository, as NVIDIA's are, unless a suite and its components are named."""
+    what = "Suites: %s\n" % suites[0] + ("Components: %s\n" % " ".join(suites[1:]) if suites[1:] else "")
+    return "# Written by role mlinfra.hosts.nvidia_driver.\nTypes: deb\nURIs: %s\n%sSigned-By: %s\n" % (url, what, keyring)
+
+
+def own_files(wish):
+    """(source, keyring) that a wish's repository is made known with."""
+    return (LOCAL_SOURCE, LOCAL_KEYRING) if wish["source"] == "local" else (SOURCE, KEYRING)
 
 
 def preferences_text(release, pins):

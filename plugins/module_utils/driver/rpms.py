@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, plan, state, versionlock, versions
@@ -108,3 +109,8 @@ def files_due(wish, seen, listed, off, settled):
     if not seen["files"][KEY]:
         due.append(KEY)
     return due
+
+
+def key_due(seen, due, key):
+    """The key's file, when it is of another repository than that which is used now."""
+    return [] if KEY in due or seen["files"][KEY] == hashlib.sha256(key).hexdigest() else [KEY]

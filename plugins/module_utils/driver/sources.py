@@ -11,12 +11,17 @@ import base64
 import re
 
 NOTE = "# Switched off by role mlinfra.hosts.nvidia_driver, because apt takes one key for a repository: "
-LINE = re.compile(r"^deb(?:-src)?\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<url>\S+)\s", re.IGNORECASE)
+LINE = re.compile(r"^deb(?:-src)?\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<url>\S+)\s+(?P<suite>\S*)", re.IGNORECASE)
 ARMOR = re.compile(r"-----BEGIN PGP PUBLIC KEY BLOCK-----.*?\n\n(?P<body>.*?)\n(?:=|-----END)", re.DOTALL)
 
 
 def same_url(one, other):
-    return one.rstrip("/").lower() == other.rstrip("/").lower()
+    return plain_url(one) == plain_url(other)
+
+
+def plain_url(url):
+    """file:/srv and file:///srv are one place."""
+    return re.sub(r"^file:/+", "file:/", url.rstrip("/").lower())
 
 
 def stanzas(text):
@@ -40,35 +45,43 @@ def fields(stanza):
     return found
 
 
-def is_entry(stanza, url):
+def is_suite(names, suite):
+    """Whether an entry with these suites is for ``suite``; None: any will do, as of a flat repository."""
+    return suite is None or suite in names.split()
+
+
+def is_entry(stanza, url, suite=None):
     """Whether a paragraph names this repository and is in force."""
     known = fields(stanza)
+    if not is_suite(known.get("suites", ""), suite):
+        return False
     enabled = known.get("enabled", "yes").lower() not in ("no", "false", "0", "off", "without", "disable")
     return enabled and any(same_url(one, url) for one in known.get("uris", "").split())
 
 
-def keys_of(path, text, url):
+def keys_of(path, text, url, suite=None):
     """[Signed-By] of each entry for this repository that is in force: a path, a key itself, or '' for none."""
     if path.endswith(".sources"):
-        return [fields(one).get("signed-by", "") for one in stanzas(text) if is_entry(one, url)]
+        return [fields(one).get("signed-by", "") for one in stanzas(text) if is_entry(one, url, suite)]
     found = []
     for line in text.splitlines():
         match = LINE.match(line.strip() + " ")
-        if match and same_url(match.group("url"), url):
+        if match and same_url(match.group("url"), url) and is_suite(match.group("suite"), suite):
             options = dict(part.partition("=")[::2] for part in (match.group("options") or "").split())
             found.append({name.lower(): value for name, value in options.items()}.get("signed-by", ""))
     return found
 
 
-def switched_off(path, text, url):
+def switched_off(path, text, url, suite=None):
     """The file's text without this repository in force; all else in it stays."""
     if path.endswith(".sources"):
-        parts = [NOTE + url + "\nEnabled: no\n" + without_enabled(one) if is_entry(one, url) else one for one in stanzas(text)]
+        parts = [NOTE + url + "\nEnabled: no\n" + without_enabled(one) if is_entry(one, url, suite) else one for one in stanzas(text)]
         return "\n\n".join(parts) + "\n"
     lines = []
     for line in text.splitlines():
         match = LINE.match(line.strip() + " ")
-        lines.append("%s%s" % (NOTE, line) if match and same_url(match.group("url"), url) else line)
+        named = match and same_url(match.group("url"), url) and is_suite(match.group("suite"), suite)
+        lines.append("%s%s" % (NOTE, line) if named else line)
     return "\n".join(lines) + "\n"
 
 

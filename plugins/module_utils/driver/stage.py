@@ -36,18 +36,27 @@ def download(url, proxy, expected_sha256):
         data = open_url(url, timeout=30).read()
     except Exception as error:  # urllib raises a dozen kinds; all of them mean the same here
         raise Unusable("%s cannot be fetched: %s. %s" % (url, str(error).rstrip("."), NEXT)) from error
+    return judged(data, url, expected_sha256)
+
+
+def judged(data, where, expected_sha256):
+    """The same bytes. :raises Unusable: they are not those that were expected, if any"""
     found = hashlib.sha256(data).hexdigest()
     if expected_sha256 and found != expected_sha256.lower():
         raise Unusable(
             "%s has the SHA-256 %s: expected nvidia_driver_keyring_sha256 %s. Nothing was changed. "
-            "Do not trust this repository before you know why." % (url, found, expected_sha256)
+            "Do not trust this repository before you know why." % (where, found, expected_sha256)
         )
     return data
 
 
 def fetch(url, proxy, run, keyring_sha256, folder):
     """Bytes of the key that signs the repository, out of its package cuda-keyring. :raises Unusable:"""
-    data = download(url, proxy, keyring_sha256)
+    return unpacked(download(url, proxy, keyring_sha256), url, run, folder)
+
+
+def unpacked(data, url, run, folder):
+    """Bytes of the key out of those of a package. :raises Unusable:"""
     path = os.path.join(folder, "cuda-keyring.deb")
     with open(path, "wb") as file:
         file.write(data)
@@ -62,15 +71,15 @@ def fetch(url, proxy, run, keyring_sha256, folder):
 
 
 class Stage:
-    """The repository at ``url`` as apt sees it. folder: an empty folder of ours; key: bytes of the signing key."""
+    """The repository at ``url`` as apt sees it. folder: an empty folder of ours; key: bytes of the signing key; suites: see local.parse."""
 
-    def __init__(self, program, url, key, folder):
+    def __init__(self, program, url, key, folder, suites=("/",)):
         self.program, self.url, self.key, self.folder = program, url, key, folder
         for name in ("parts", "lists", "lists/partial"):
             os.makedirs(os.path.join(folder, name))
         keyring = os.path.join(folder, "key.gpg")
         write(keyring, key)
-        self.source = repository.source_text(url).replace(repository.KEYRING, keyring)
+        self.source = repository.source_text(url, keyring, suites)
         write(os.path.join(folder, "parts", "staged.sources"), self.source.encode())
         self.refresh()
         self.available = repository.offered("\n".join(read(path) for path in glob.glob(os.path.join(folder, "lists", "*_Packages"))))
@@ -99,7 +108,7 @@ class Stage:
     def options(self, preferences, add_source=True, replaced=None, gone=()):
         """apt's options for a host that had this repository, and these preferences, besides what it has.
 
-        replaced: {path: text} of source files that would have another text; gone: preferences that would not be there.
+        replaced: {path: text} of source files that would have another text; gone: sources and preferences that would not be there.
         """
         replaced = replaced or {}
         together = {name: os.path.join(self.folder, "all", name) for name in ("parts", "lists", "preferences")}
@@ -109,7 +118,8 @@ class Stage:
         os.makedirs(os.path.join(together["lists"], "partial"))
         for path, text in replaced.items():
             write(os.path.join(together["parts"], os.path.basename(path)), text.encode())
-        link(glob.glob("/etc/apt/sources.list.d/*"), together["parts"], but=repository.SOURCE)
+        parts = [path for path in glob.glob("/etc/apt/sources.list.d/*") if path not in gone]
+        link(parts, together["parts"], but=repository.SOURCE)
         # What the host has read of this repository earlier says nothing of what is in it now.
         old = transaction.lists_of(self.url)
         known = [path for path in glob.glob(os.path.join(state.LISTS, "*")) if not os.path.basename(path).startswith(old)]
@@ -131,12 +141,15 @@ class Stage:
         return flags(named) + self.no_caches()
 
 
+OURS = (repository.SOURCE, repository.LOCAL_SOURCE, repository.PREFERENCES)
+
+
 def without_ours(folder):
     """apt's options for a host without the source and the preferences that an earlier run of ours wrote. folder: ours, and empty."""
     parts = {name: os.path.join(folder, "others", name) for name in ("sources.list.d", "preferences.d")}
     for name, path in parts.items():
         os.makedirs(path)
-        link([one for one in glob.glob("/etc/apt/%s/*" % name) if one not in (repository.SOURCE, repository.PREFERENCES)], path)
+        link([one for one in glob.glob("/etc/apt/%s/*" % name) if one not in OURS], path)
     named = {"Dir::Etc::SourceParts": parts["sources.list.d"], "Dir::Etc::PreferencesParts": parts["preferences.d"]}
     return flags(named) + flags({"Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": ""})
 

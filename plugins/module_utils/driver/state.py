@@ -31,15 +31,17 @@ options nouveau modeset=0
 # NVLink's subnet manager works on it (fabric manager user guide, fourth generation of NVSwitch).
 UMAD = "/etc/modules-load.d/mlinfra-nvidia.conf"
 UMAD_TEXT = "# Written by role mlinfra.hosts.nvidia_driver for NVLink's subnet manager.\nib_umad\n"
-FILES = (NOUVEAU, UMAD, repository.KEYRING, repository.SOURCE, repository.PREFERENCES)
+FILES = (
+    NOUVEAU, UMAD, repository.KEYRING, repository.SOURCE, repository.PREFERENCES, repository.LOCAL_KEYRING, repository.LOCAL_SOURCE,
+)  # fmt: skip
 LISTS = "/var/lib/apt/lists"
 KEY_FILE = re.compile(r"/[\w./+-]+\.(?:gpg|asc|pgp)\b")
 
 
 def look():
-    """{packages, files, manifest, pins, begun, lost, sources, keyrings, lists} and, of kernels and their modules, {running,
+    """{packages, files, manifest, pins, begun, lost, sources, keyrings, lists, toolkit} and, of kernels and their modules, {running,
     installed_kernels, header_kernels, loaded, nouveau}."""
-    sources = {path: read(path) for path in source_files() if path != repository.SOURCE}
+    sources = {path: read(path) for path in source_files() if path not in (repository.SOURCE, repository.LOCAL_SOURCE)}
     return {
         "packages": packages(),
         "files": {path: digest(path) for path in FILES},
@@ -49,6 +51,7 @@ def look():
         "lost": lost(),
         "sources": sources,
         "keyrings": keyrings(sources),
+        "toolkit": os.path.exists(repository.TOOLKIT_PREFERENCES),
         "lists": bool(glob.glob(os.path.join(LISTS, "*_Packages*"))),
         "running": os.uname().release,
         "installed_kernels": dkms.kernels_installed(),
@@ -68,9 +71,9 @@ def source_files():
 
 
 def keyrings(sources):
-    """{path: bytes} of our own key and of those that sources are signed by, as far as they are there."""
+    """{path: bytes} of our own keys and of those that sources are signed by, as far as they are there."""
     found = {}
-    for path in {repository.KEYRING}.union(*(KEY_FILE.findall(text or "") for text in sources.values())):
+    for path in {repository.KEYRING, repository.LOCAL_KEYRING}.union(*(KEY_FILE.findall(text or "") for text in sources.values())):
         try:
             with open(path, "rb") as file:
                 found[path] = file.read()

@@ -35,7 +35,7 @@ _DEBIAN = {
 _RPM = {"user": ["nvidia-driver-cuda"], "open": ["kmod-nvidia-open-dkms"], "proprietary": ["kmod-nvidia-latest-dkms"]}
 
 PLATFORMS = ("Debian-12", "Debian-13", "Ubuntu-22", "Ubuntu-24", "RedHat-family-9", "Amazon-2023")
-SOURCES = ("nvidia", "mirror", "distribution")
+SOURCES = ("nvidia", "mirror", "local", "distribution")
 CONTAINER_TOOLKIT = ("nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1")
 DCGM = "datacenter-gpu-manager-4"
 NVLSM = "nvlsm"

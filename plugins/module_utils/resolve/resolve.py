@@ -144,6 +144,7 @@ def nothing_fits(host, wish, rejected):
     """One message about all that is offered, with the next step."""
     add = {
         "nvidia": "Add NVIDIA's repository to the host, or use source distribution.",
+        "local": "Make the folder a source of the host, as NVIDIA's package nvidia-driver-local-repo does.",
         "mirror": "Add the mirror of NVIDIA's repository to the host.",
         "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these to the sources, or use source nvidia.",
     }[wish["source"]]

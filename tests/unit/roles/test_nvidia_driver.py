@@ -60,6 +60,26 @@ def problems(ask):
     return lambda facts, **settings: " ".join(ask("_nvidia_driver_problems", facts, **settings))
 
 
+LOCAL = {"nvidia_driver_source": "local", "nvidia_driver_local_repository": "/srv/nvidia"}
+
+
+@pytest.mark.parametrize("system", ["Debian-12", "Ubuntu-24"])
+def test_local_repository_has_nvidias_packages(ask, system):
+    for wished in ({}, {"nvidia_driver_branch": 595}):
+        facts = {"nvswitch_count": 4}
+        assert ask("_nvidia_driver_packages", facts, system=system, **LOCAL, **wished) == ask(
+            "_nvidia_driver_packages", facts, system=system, **wished
+        )
+    assert ask("_nvidia_driver_branch", {}, **LOCAL) == 580 and ask("_nvidia_driver_refusals", {}, **LOCAL) == []
+
+
+def test_pins_are_of_the_local_repository_where_there_is_one(ask):
+    assert ask("_nvidia_driver_source", {}, **LOCAL, nvidia_driver_pins=PINS) == "local"
+    assert ask("_nvidia_driver_source", {}, **LOCAL, nvidia_driver_pins={**PINS, "source": "distribution"}) == "distribution"
+    assert ask("_nvidia_driver_source", {}, nvidia_driver_pins={**PINS, "source": "local"}) == "local"
+    assert ask("_nvidia_driver_source", {}, nvidia_driver_pins=PINS) == "nvidia"
+
+
 def test_usual_host_is_refused_nothing(ask):
     assert ask("_nvidia_driver_refusals", {}, mlinfra_gpu_count=8) == []
     assert ask("_nvidia_driver_packages", {}) == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"]
@@ -78,6 +98,8 @@ def test_usual_host_is_refused_nothing(ask):
         ),
         ({"nvswitch_count": 4}, {"nvidia_driver_source": "distribution"}, "gpu1 has 4 NVSwitches: CUDA wants a fabric manager of exactly"),
         ({"models": ["b200"]}, {"nvidia_driver_source": "distribution"}, "gpu1 has GPUs of model B200: CUDA wants a fabric manager"),
+        ({}, {"nvidia_driver_source": "local"}, "nvidia_driver_source is local, and nvidia_driver_local_repository is empty: set it to"),
+        ({}, {"nvidia_driver_pins": {**PINS, "source": "local"}}, "nvidia_driver_pins are local, and nvidia_driver_local_repository is"),
         ({}, {"nvidia_driver_pins": "/nowhere/pins.yml"}, "nvidia_driver_pins is /nowhere/pins.yml: there is no such file."),
         ({}, {"nvidia_driver_pins": {"schema": 7}}, "nvidia_driver_pins.schema is 7: this release of the collection knows schema 1."),
         (
@@ -374,7 +396,7 @@ WAITS = {**WORKING, "driver_state": "reboot_pending", "driver_reasons": ["module
         (
             BUSY,
             {"nvidia_driver_reboot": "if_required"},
-            "processes on its GPUs (python3, unknown), which would put off the reboot into it.",
+            "2 processes use its GPUs (python3 pid 1, unknown pid 2), which would put off the reboot into it.",
         ),
         (WAITS, {}, "gpu1 has no headers for kernel 6.1.0-56-amd64: the driver would be built for 6.1.0-98-amd64"),
     ],

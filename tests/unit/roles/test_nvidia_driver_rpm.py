@@ -45,6 +45,13 @@ def test_packages_are_those_that_pins_are_made_of(ask, system, flavor, branch):
     assert ask("_nvidia_driver_refusals", system, nvidia_driver_branch=branch, nvidia_driver_flavor=flavor) == []
 
 
+@pytest.mark.parametrize("branch", [570, 580])
+def test_local_repository_has_the_same_packages(ask, branch):
+    local = {"nvidia_driver_source": "local", "nvidia_driver_local_repository": "/srv/nvidia", "nvidia_driver_branch": branch}
+    assert ask("_nvidia_driver_packages", "rocky", **local) == ask("_nvidia_driver_packages", "rocky", nvidia_driver_branch=branch)
+    assert ask("_nvidia_driver_refusals", "rocky", **local) == []
+
+
 @pytest.mark.parametrize(
     ("system", "machine", "folder"),
     [("rocky", "x86_64", "rhel9/x86_64"), ("rhel", "aarch64", "rhel9/sbsa"), ("amzn", "x86_64", "amzn2023/x86_64")],

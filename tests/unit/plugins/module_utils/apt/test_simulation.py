@@ -38,6 +38,7 @@ def test_what_apt_complains_of():
 
 def test_sizes():
     assert simulation.download_bytes(URIS) == 115544 + 52464
+    assert simulation.download_bytes("'file:/srv/nvidia/./libcuda1_1_amd64.deb' libcuda1_1_amd64.deb 999 SHA256:0\n") == 0
     new = simulation.installed_bytes(SHOWN)
     assert new == {"nginx-common": 200 * 1024, "tree": 100 * 1024}
     assert simulation.growth(new, {"tree": 90 * 1024}) == 210 * 1024 and simulation.growth({"a": 1}, {"a": 2}) == 0

@@ -56,7 +56,8 @@ def test_preferences_of_another_driver_are_written_anew():
 def test_distribution_wants_neither_our_source_nor_our_preferences():
     files = dict.fromkeys(state.FILES, "x")
     own = wish(source="distribution", branch=None, kernel_modules=False)
-    assert plan.decide(own, seen(files=files))["files_due"] == [repository.SOURCE, repository.PREFERENCES]
+    wanted = [repository.LOCAL_SOURCE, repository.SOURCE, repository.PREFERENCES]
+    assert plan.decide(own, seen(files=files))["files_due"] == wanted
     assert plan.decide(own, seen())["files_due"] == []
 
 

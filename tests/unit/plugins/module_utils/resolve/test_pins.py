@@ -126,7 +126,7 @@ def test_other_platform_or_machine():
         (("packages", "nvidia-fabricmanager"), "595.71.05-1", "pins.packages.nvidia-fabricmanager is 595.71.05-1: it has to be of exactly"),
         (("packages", "nvidia-fabricmanager"), 7, "pins.packages is {"),
         (("kernels",), ["6.1"], "pins.kernels is ['6.1']: expected a list of {release, headers, image}."),
-        (("source",), "ftp", "source is 'ftp': expected nvidia or mirror or distribution."),
+        (("source",), "ftp", "source is 'ftp': expected nvidia or mirror or local or distribution."),
         (("wish", "mode"), "loose", "mode is 'loose': expected strict or compatible."),
         (("wish", "mig"), "maybe", "mig is 'maybe': expected true or false."),
         (("cuda",), {"release": "99.0"}, "cuda is 99.0: no release that is known here"),
