@@ -20,8 +20,7 @@ chmod 755 /usr/local/bin/systemd-detect-virt
 stub-nvidia load 580.95.05 proprietary
 : >/dev/nvidia0
 systemd-run --quiet --unit=gpu-job sh -c 'exec sleep 3600 </dev/nvidia0'
-cat /proc/sys/kernel/random/boot_id
-systemctl show -p MainPID --value gpu-job
+echo "said: $(cat /proc/sys/kernel/random/boot_id) $(systemctl show -p MainPID --value gpu-job)"
 """
 END = """#!/bin/sh
 systemctl stop gpu-job
@@ -31,18 +30,19 @@ stub-nvidia unload
 
 
 def run(script, folder):
-    """What a shell script prints on the host, in words."""
+    """The words after the last "said:" that a shell script prints on the host."""
     path = folder / "script.sh"
     path.write_text(script)
-    return on_hosts(SCENARIO, [HOST], {"cmd": str(path)}, folder)[HOST].split()
+    return on_hosts(SCENARIO, [HOST], {"cmd": str(path)}, folder)[HOST].rpartition("said:")[2].split()
 
 
 @pytest.fixture
 def job(tmp_path):
     """(id of the boot, number of a process that has a GPU's file open); nothing is left."""
-    boot, pid = run(BEGIN, tmp_path)
-    yield boot, pid
-    run(END, tmp_path)
+    try:
+        yield run(BEGIN, tmp_path)
+    finally:
+        run(END, tmp_path)
 
 
 def test_no_reboot_under_a_job_that_only_its_open_file_shows(job, tmp_path):
@@ -52,4 +52,4 @@ def test_no_reboot_under_a_job_that_only_its_open_file_shows(job, tmp_path):
     assert f"Not now: 1 process uses its GPUs (sleep pid {pid}). Drain it, then run this again." in done.stdout
     assert "module 580.95.05 is loaded, user space is 580.126.09" in done.stdout, "they were not apart"
     assert changes(done.stdout) == {HOST: 0}
-    assert run("#!/bin/sh\ncat /proc/sys/kernel/random/boot_id\n", tmp_path) == [boot]
+    assert run("#!/bin/sh\necho said: $(cat /proc/sys/kernel/random/boot_id)\n", tmp_path) == [boot]
