@@ -52,6 +52,19 @@ def test_every_fact_is_documented_on_any_machine(capsys):
     assert set(answer["ansible_facts"]["mlinfra_gpu"]["driver"]) == set(documented(facts["driver"]))
 
 
+def test_links_have_what_is_left_of_the_time(tree):
+    program = tree.put("/smi", SMI.replace("\necho '<", '\n[ "$1" = nvlink ] && sleep 600\necho \'<') % (tree.root / "asked"))
+    program.chmod(0o755)
+    tree.function("0000:00:1e.0", 0x10DE, 0x2330, 0x030200)
+    tree.put("/proc/driver/nvidia/version", NVRM)
+    facts = module.look(tree.host, NoPrograms(**{"nvidia-smi": str(program)}), 1)
+    assert (tree.root / "asked").read_text() == "-q -x\nnvlink --status\n"
+    assert facts["smi"]["version"] == "580.95.05" and facts["gpus"][0]["nvlink"] is None
+    assert [entry["what"] for entry in facts["unread"] if "did not end within" in entry["why"]] == ["nvidia-smi nvlink"]
+    left = NoPrograms(**{"nvidia-smi": str(program)}).links(0)
+    assert left.problem == "not run: nvidia-smi -q -x took all of smi_timeout"
+
+
 def test_check_mode_says_the_same(capsys):
     assert run(capsys, _ansible_check_mode=True) == run(capsys)
 
@@ -115,19 +128,6 @@ def test_a_job_that_nvidia_smi_cannot_show_uses_the_gpus(tree, timeout):
     (tree.root / "proc/40/fd/0").unlink()
     facts = module.look(tree.host, NoPrograms(**{"nvidia-smi": str(program)}), timeout)
     assert facts["users"] is None and {"what": "/proc/*/fd", "why": "it does not show the processes of others"} in facts["unread"]
-
-
-def test_links_have_what_is_left_of_the_time(tree):
-    program = tree.put("/smi", SMI.replace("\necho '<", '\n[ "$1" = nvlink ] && sleep 600\necho \'<') % (tree.root / "asked"))
-    program.chmod(0o755)
-    tree.function("0000:00:1e.0", 0x10DE, 0x2330, 0x030200)
-    tree.put("/proc/driver/nvidia/version", NVRM)
-    facts = module.look(tree.host, NoPrograms(**{"nvidia-smi": str(program)}), 1)
-    assert (tree.root / "asked").read_text() == "-q -x\nnvlink --status\n"
-    assert facts["smi"]["version"] == "580.95.05" and facts["gpus"][0]["nvlink"] is None
-    assert [entry["what"] for entry in facts["unread"] if "did not end within" in entry["why"]] == ["nvidia-smi nvlink"]
-    left = NoPrograms(**{"nvidia-smi": str(program)}).links(0)
-    assert left.problem == "not run: nvidia-smi -q -x took all of smi_timeout"
 
 
 def test_gpus_of_a_container_that_is_not_shown_the_bus(tree):
