@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 
 def test_a_relative_list_is_the_same_file_for_module_and_lookup(value_of):
     """The one takes it from the working directory, the other would look for it beside the playbook."""
@@ -13,3 +15,20 @@ def test_a_relative_list_is_the_same_file_for_module_and_lookup(value_of):
     assert value_of("python_env", name, python_env_framework_lock="locks/torch.txt") == os.path.abspath("locks/torch.txt")
     named = value_of("python_env", name, python_env_framework="torch==2.9.1", inventory_dir="/srv/inventory")
     assert named == "/srv/inventory/locks/torch-cuda-none.txt"
+
+
+@pytest.mark.parametrize(
+    ("framework", "given", "index"),
+    [
+        ("torch==2.11.0", {}, "https://download.pytorch.org/whl"),
+        ("torch==2.11.0", {"python_env_framework_index": "https://mirror.example.org/whl"}, "https://mirror.example.org/whl"),
+        ("torch==2.11.0", {"python_env_framework_index": ""}, ""),
+        ("jax==0.7.2", {}, ""),
+    ],
+)
+def test_only_torch_is_installed_from_pytorchs_index(value_of, tmp_path, framework, given, index):
+    path = tmp_path / "list.txt"
+    path.write_text("torch==2.11.0+cu128 --hash=sha256:0\n")
+    known = {"python_env_framework": framework, "python_env_framework_lock": str(path), "ansible_check_mode": False, **given}
+    (project,) = value_of("python_env", "_python_env_framework_projects", **known)
+    assert project["torch_index"] == index and project["requirements"].startswith("torch==2.11.0+cu128")
