@@ -230,7 +230,7 @@ def second(params, requirement, step):
     problems = framework.problems(params["framework"], text, params["pins"])
     if problems:
         raise Refused("\n".join(problems))
-    return text
+    return torch_index.MARK + text if address else text
 
 
 def run(module):
@@ -250,7 +250,7 @@ def run(module):
     if changed and not module.check_mode:
         kept_program.write({params["dest"]: text})
     brings = builds.cuda_of(text or "")
-    own = torch_index.split(text, params["torch_index"]) if text and params["torch_index"] else []
+    own = torch_index.split(text, params["torch_index"]) if params["torch_index"] and torch_index.MARK in (text or "") else []
     return {
         "changed": changed,
         "requirement": chosen["requirement"],

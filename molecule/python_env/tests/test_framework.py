@@ -10,9 +10,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import testinfra
 
 SCENARIO = Path(__file__).resolve().parents[1]
+UV = SCENARIO.parents[1] / "roles" / "python_env" / "files" / "uv.txt"
 INVENTORY = SCENARIO / "inventory"
 HOST = "bookworm-0"
 PINS = {"driver": {"version": "570.172.08"}, "wish": {"mode": "compatible"}, "gpu": {"models": ["h100"], "architectures": ["hopper"]}}
@@ -45,3 +47,22 @@ def test_torch_for_a_driver_that_runs_its_cuda_and_for_one_that_does_not(tmp_pat
     output, told = converge(tmp_path, "torch==2.11.0", python_env_framework_pins=PINS, python_env_framework_index="")
     assert "the index has its build for CUDA 13.0, and driver 570.172.08 cannot run it (CUDA 13 runs from branch 580 on)" in told, output
     assert "no torch_index (python_env_framework_index) is given" in told and not (tmp_path / "list.txt").exists(), output
+
+
+@pytest.mark.parametrize(
+    ("framework", "driver", "runtime"),
+    [
+        ("tensorflow==2.19.0", "570.172.08", "nvidia-cuda-runtime-cu12==12.5."),
+        ("jax==0.7.2", "570.172.08", "nvidia-cuda-runtime-cu12==12.8."),
+        ("jax==0.7.2", "580.95.05", "nvidia-cuda-runtime==13.0."),
+    ],
+)
+def test_builds_with_cuda_are_locked_for_a_driver_in_mode_strict(tmp_path, framework, driver, runtime):
+    """By the controller alone: gigabytes are not installed here."""
+    pins = {**PINS, "driver": {"version": driver}, "wish": {"mode": "strict"}}
+    wish = {"framework": framework, "pins": pins, "dest": str(tmp_path / "list.txt"), "uv_requirements": UV.read_text()}
+    command = ["ansible", "localhost", "-m", "mlinfra.hosts.framework_lock", "-a", json.dumps(wish)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (tmp_path / "list.txt").read_text()
+    assert f"\n{runtime}" in text and f"\n{framework.split('=')[0]}" in text and text.count("--hash=sha256:") > 200, text

@@ -16,6 +16,8 @@ import re
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import lock
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import torch_builds
 
+#: Line of a list that was made with PyTorch's index: a mirror may have such versions on the default index, too.
+MARK = "# Of PyTorch's own index: torch, torchaudio, torchvision\n"
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 
 

@@ -124,6 +124,15 @@ def test_the_default_index_does_where_its_build_fits(site, lock):
     assert not [one for one in site.asked if "/whl/" in one]
 
 
+def test_a_default_index_that_has_the_build_itself_is_not_left(site, lock):
+    for entry in (site.default.folder / "torch").iterdir():
+        entry.unlink()
+    site.default.add("torch", "2.11.0+cu128", requires=CUDA_12)
+    locked = lock(PINS)
+    assert (locked["cuda"], locked["torch_index"]) == ("12.8", None) and "torch==2.11.0+cu128" in locked["text"]
+    assert not [one for one in site.asked if "/whl/" in one]
+
+
 def test_a_cuda_that_was_wished_decides_over_what_would_run(lock):
     pins = {**PINS, "driver": {"version": "580.95.05"}, "wish": {"mode": "strict", "cuda": "12.8"}}
     assert lock(pins)["cuda"] == "12.8"
