@@ -81,6 +81,5 @@ def without_headers(release, host, wish):
     return (
         "kernel %s has no headers (installed: %s; no source offers them): the driver's modules cannot be built for it. "
         "Boot a kernel whose headers are offered, set kernel_upgrade to if_required for a newer one, name one in kernels, or set "
-        "kernel_modules to false where modules come from elsewhere."
-        % (release, have)
+        "kernel_modules to false where modules come from elsewhere." % (release, have)
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver.architectures import ARCHITECTURES
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, pins, tables, wish
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda, frameworks, pins, tables, wish
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve.host import MODEL_ARCHITECTURES
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve.resolve import resolve
 from tests.unit.plugins.module_utils.resolve.shapes import DCGM, KERNELS, PLATFORMS, TODAY, TOOLKIT
@@ -238,6 +238,16 @@ def is_past(driver: str, today: str) -> bool:
     return tables.is_past(tables.branch(int(driver[:3])).end, today)
 
 
+def newer_builds(case, found) -> list[str]:
+    """CUDA releases of the wished framework's builds that are newer than the one that was chosen."""
+    wished = case[2]
+    if not wished.get("framework") or wished.get("cuda"):
+        return []
+    name, release = wished["framework"].split("==")
+    chosen = [int(part) for part in found["pins"]["cuda"]["release"].split(".")]
+    return [one for one in frameworks.BUILDS[name][release] if [int(part) for part in one.split(".")] > chosen[:2]]
+
+
 @settings(max_examples=120, deadline=None)
 @given(cases())
 def test_nothing_newer_that_is_allowed_was_left(case):
@@ -247,6 +257,8 @@ def test_nothing_newer_that_is_allowed_was_left(case):
     if not found["pins"]:
         return
     chosen = found["pins"]["driver"]["version"]
+    for build in newer_builds(case, found):
+        assert resolve(gpu, platform, {**wished, "cuda": build, "components": []}, offered, today)["pins"] is None, build
     by_hand = wished.get("branch") or wished.get("policy") == "newest"
     for one in found["rejected"]:
         if one["driver"] is None or versions.compare(one["driver"], chosen) <= 0:
