@@ -128,7 +128,7 @@ def choose(job, available, options):
         prepare.choose_pinned(job, options)
     else:
         job.picked, told = repository.chosen(available, wish["packages"], wish["branch"], wish["version"], wish["source"])
-        besides, more = repository.newest_of(available, wish["companions"], wish["source"])
+        besides, more = repository.newest_of(available, wish["companions"], going_along.PLACES[wish["source"]][0])
         prepare.refuse(told + more)
         job.picked.update(besides)
     prepare.refuse(going_along.take(job, available, going_along.DNF))

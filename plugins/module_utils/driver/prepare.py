@@ -74,7 +74,7 @@ def prepare(job, folder):
         options = stage.without_ours(folder)
         there = job.program.versions(wish["packages"] + wish["companions"], options)
         job.picked, told = repository.chosen(there, wish["packages"], wish["branch"], wish["version"], wish["source"])
-        besides, more = repository.newest_of(there, wish["companions"], "distribution")
+        besides, more = repository.newest_of(there, wish["companions"], going_along.PLACES[wish["source"]][0])
         refuse(told + more)
         job.picked.update(besides)
         from_distribution(job, options)
@@ -87,16 +87,6 @@ def prepare(job, folder):
         return []
     refuse(headers_problems(job, options))
     return simulate(job, add, options)
-
-
-def staged(job, folder):
-    """Set job.key, and read the repository. :raises stage.Unusable:"""
-    wish, program = job.wish, job.program
-    if wish["source"] == "local":
-        job.key = local_reading.key(wish, job.seen, program.run, folder, "apt")
-        return local_reading.staged(program, wish, job.key, folder)
-    job.key = stage.fetch(wish["keyring"], wish["proxy"], program.run, wish["keyring_sha256"], folder)
-    return stage.Stage(program, wish["repository"], job.key, folder)
 
 
 def simulate(job, add, options):
@@ -139,7 +129,7 @@ def from_repository(job, staged):
         choose_pinned(job, options(""))
     else:
         job.picked, told = repository.chosen(staged.available, wish["packages"], wish["branch"], wish["version"], wish["source"])
-        besides, more = repository.newest_of(staged.available, wish["companions"], wish["source"])
+        besides, more = repository.newest_of(staged.available, wish["companions"], going_along.PLACES[wish["source"]][0])
         refuse(told + more)
         job.picked.update(besides)
     if not decided["settled"]:
@@ -152,6 +142,16 @@ def from_repository(job, staged):
     pinned_by_package = job.pinning and job.pinning.endswith(wish["version"] or str(wish["branch"]))
     job.preferences = repository.preferences_text(staged.release, dict({} if pinned_by_package else pins, **besides))
     return options(repository.preferences_text(staged.release, dict(pins, **besides)))
+
+
+def staged(job, folder):
+    """Set job.key, and read the repository. :raises stage.Unusable:"""
+    wish, program = job.wish, job.program
+    if wish["source"] == "local":
+        job.key = local_reading.key(wish, job.seen, program.run, folder, "apt")
+        return local_reading.staged(program, wish, job.key, folder)
+    job.key = stage.fetch(wish["keyring"], wish["proxy"], program.run, wish["keyring_sha256"], folder)
+    return stage.Stage(program, wish["repository"], job.key, folder)
 
 
 def from_distribution(job, options):

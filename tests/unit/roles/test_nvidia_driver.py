@@ -396,7 +396,7 @@ WAITS = {**WORKING, "driver_state": "reboot_pending", "driver_reasons": ["module
         (
             BUSY,
             {"nvidia_driver_reboot": "if_required"},
-            "2 processes use its GPUs (python3 pid 1, unknown pid 2), which would put off the reboot into it.",
+            "2 processes use its GPUs (python3 pid 7, unknown pid 8), which would put off the reboot into it.",
         ),
         (WAITS, {}, "gpu1 has no headers for kernel 6.1.0-56-amd64: the driver would be built for 6.1.0-98-amd64"),
     ],

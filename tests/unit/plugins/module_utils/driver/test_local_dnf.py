@@ -46,7 +46,7 @@ def job(folder, program, files=()):
     wish = {
         "source": "local", "repository": f"file://{folder}/", "suites": ["/"], "keyring": None, "keyring_sha256": None, "proxy": None,
         "pins": None, "branch": 580, "version": "", "packages": ["nvidia-driver-cuda"], "companions": [], "hold": False,
-        "kernel_modules": False, "headers": "kernel-devel-KERNEL",
+        "kernel_modules": False, "headers": "kernel-devel-KERNEL", "kernel_upgrade": "never",
     }  # fmt: skip
     seen = {
         "packages": {}, "files": dict(dict.fromkeys(rpms.FILES), **dict(files)), "manifest": {}, "lists": True, "lost": [], "sources": {},
@@ -54,6 +54,7 @@ def job(folder, program, files=()):
     }  # fmt: skip
     decided = {"kernel_packages": [], "headers": [], "kernels": [], "settled": False, "remove": [], "off": {}, "listed": []}
     found = dnf_install.Install(wish, seen, dict(decided, files_due=rpms.files_due(wish, seen, [], (), False)), program)
+    found.host = {"platform": "RedHat-family-9"}
     found.platform = {"platform_names": ["RedHat-family-9"]}
     return found
 
