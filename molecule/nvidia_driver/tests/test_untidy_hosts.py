@@ -68,7 +68,7 @@ ls /run/unplugged 2>/dev/null || true
 DAEMON = f"""#!/bin/sh
 lsinitramfs /boot/{INITRD} 2>/dev/null | grep -x {BLOCKED[1:]}
 systemctl is-active --quiet nvidia-persistenced && echo runs || echo rests
-systemctl show -P WantedBy nvidia-persistenced
+systemctl show --no-pager -P WantedBy nvidia-persistenced
 cat /run/stub-nvidia/persistence 2>/dev/null || true
 """
 # Of a driver that is loaded it runs, with persistence mode on.
