@@ -67,14 +67,14 @@ ls /run/unplugged 2>/dev/null || true
 """
 DAEMON = f"""#!/bin/sh
 lsinitramfs /boot/{INITRD} 2>/dev/null | grep -x {BLOCKED[1:]}
-systemctl show -P ActiveState nvidia-persistenced
-systemctl show -P WantedBy nvidia-persistenced
+systemctl is-active --quiet nvidia-persistenced && echo runs || echo rests
+systemctl show --no-pager -P WantedBy nvidia-persistenced
 cat /run/stub-nvidia/persistence 2>/dev/null || true
 """
 # Of a driver that is loaded it runs, with persistence mode on.
 DAEMONS = {
-    "nvidia-bookworm-0": [BLOCKED[1:], "inactive", "multi-user.target"],
-    "nvidia-trixie-0": ["active", "multi-user.target", "1"],
+    "nvidia-bookworm-0": [BLOCKED[1:], "rests", "multi-user.target"],
+    "nvidia-trixie-0": ["runs", "multi-user.target", "1"],
 }
 DRIVERS = {"nvidia-bookworm-0": "580.126.09", "nvidia-trixie-0": "580.95.05", "volta-0": "580.95.05"}
 
