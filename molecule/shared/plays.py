@@ -35,11 +35,16 @@ def changes(output: str) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", output, re.MULTILINE)}
 
 
-def on_hosts(scenario: Path, hosts: Iterable[str], script: dict, folder: Path) -> dict[str, str]:
-    """{host: what a script prints there, as root}. script: arguments of ansible.builtin.script; folder: for the playbook."""
+def on_hosts(scenario: Path, hosts: Iterable[str], script: dict, folder: Path, restarting: bool = False) -> dict[str, str]:
+    """{host: what a script prints there, as root}. script: arguments of ansible.builtin.script; folder: for the playbook.
+
+    restarting: the hosts may be on their way down, or up; no connection from before is used.
+    """
     playbook = folder / "script.yml"
     task = {"name": "Run", "ansible.builtin.script": script}
-    playbook.write_text(json.dumps([{"name": "Run", "hosts": ",".join(hosts), "gather_facts": False, "become": True, "tasks": [task]}]))
+    tasks = [{"name": "Wait", "ansible.builtin.wait_for_connection": {"timeout": 120}}, task] if restarting else [task]
+    where = {"hosts": ",".join(hosts), "gather_facts": False, "become": True, "vars": {"ansible_ssh_args": "-C"} if restarting else {}}
+    playbook.write_text(json.dumps([{"name": "Run", **where, "tasks": tasks}]))
     done = play(scenario, "-v", playbook)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     return {name: result["stdout"] for name, result in results(done.stdout, r"^changed: \[([\w-]+)\] => ").items()}

@@ -57,7 +57,9 @@ options:
     description: Exact driver version, as in V(580.95.05).
     type: str
   flavor:
-    description: Which kernel modules.
+    description:
+      - Which kernel modules. A driver whose modules of this flavor are known not to build for a kernel of O(kernels) is refused before
+        anything is changed, as Debian 13's open ones for its kernels from 6.12.117 on; its proprietary ones build.
     type: str
     choices: [open, proprietary]
     default: open

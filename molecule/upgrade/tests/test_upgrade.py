@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import selectors
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -20,19 +22,31 @@ PINS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "pins"
 GPUS = ("gpu-0", "gpu-1", "gpu-2")
 FIRST, LATER, POISONED = "580.95.05", "595.58.03", "610.43.02"
 LOOK = (
-    "cat /var/lib/mlinfra/upgrade.json; systemctl is-active job.service || true; cat /run/stub-nvidia/loaded; "
+    "cat /var/lib/mlinfra/upgrade.json; systemctl is-active job.service || true; cat /run/stub-nvidia/loaded 2>/dev/null || echo none; "
     "dpkg-query -W -f '${Version}/${db:Status-Status} ' nvidia-driver-cuda nvidia-container-toolkit-base libnvidia-container1 2>/dev/null "
     "|| true"
 )
 # Version of the container toolkit in the pins of each driver. The canary alone has it.
 TOOLKITS = {FIRST: "1.18.1", LATER: "1.19.0", POISONED: "1.17.8"}
-# The task at whose begin ansible-playbook is killed, and the stage that is written down then.
+# The machine that the tests run on, as hosts see it.
+MACHINE = "10.88.255.254"
+# Where the playbook is killed, the stage that is written down then, and {what then is there}. A place is what the host itself says in the
+# middle of its work (stop-at.py), or a task that begins, when all before it has ended. Such a task may still do its work on the host.
 KILLS = [
-    (r"mlinfra\.hosts\.nvidia_driver : Install the driver, or undo it", "install"),
-    (r"Restart the container", "reboot"),
+    ("Say so", "drain", {"loaded": FIRST, "installed": f"{FIRST}-1/installed"}),
+    (f"build {LATER}", "install", {"loaded": FIRST}),
+    ("halt", "reboot", {"loaded": LATER}),
+    ("Want the pinned driver and GPUs that are no worse", "verify", {"loaded": LATER}),
+    ("undrain", "undrain", {"loaded": LATER, "toolkit": [f"{TOOLKITS[LATER]}-1/installed"] * 2}),
 ]
-# Address that nobody has, in the group of all hosts.
-GONE = {"mlinfra_hosts": {"hosts": {"gone": {"ansible_host": "10.88.255.254"}}}}
+# The same on the way back; the last one is in the middle of the smoke job.
+KILLS_BACK = [
+    (f"build {LATER}", {"loaded": "none"}),
+    ("halt", {"loaded": LATER}),
+    ("Want a host without work", {"loaded": LATER}),
+]
+# An address where nobody takes ssh, in the group of all hosts.
+GONE = {"mlinfra_hosts": {"hosts": {"gone": {"ansible_host": MACHINE}}}}
 
 
 class Hosts:
@@ -54,28 +68,38 @@ class Hosts:
         assert not re.search(r"\[(DEPRECATION )?WARNING\]|Traceback", done.stdout + done.stderr), done.stdout + done.stderr
         return done.stdout
 
-    def killed(self, driver, task):
-        """Kill the playbook on the canary, and all that it started, when a task begins."""
-        command = ["ansible-playbook", "-i", SCENARIO / "inventory", "--limit", "gpu-0", *self.options(driver)]
+    def killed(self, driver, place, stops, **more):
+        """What the playbook prints on the canary until it is killed at a place, with all that it started. stops: a listening socket."""
+        command = ["ansible-playbook", "-i", SCENARIO / "inventory", "--limit", "gpu-0", *self.options(driver, **more)]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
-        child = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-        said = []
-        with child:
-            for line in child.stdout:
-                said.append(line)
-                if re.match(rf"TASK \[{task}\]", line):
-                    os.killpg(child.pid, signal.SIGKILL)
+        environment["ANSIBLE_DISPLAY_SKIPPED_HOSTS"] = "1"  # or a task is told of when it has ended
+        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        said = b""
+        with child, selectors.DefaultSelector() as events:
+            events.register(child.stdout, selectors.EVENT_READ)
+            events.register(stops, selectors.EVENT_READ)
+            while True:
+                if any(key.fileobj is stops for key, _mask in events.select()):
+                    with stops.accept()[0] as host:  # which goes on when this is closed
+                        reached = host.recv(100).decode()
+                        end(child.pid)
                     break
-        assert child.returncode == -signal.SIGKILL, "".join(said)[-6000:]
+                new = os.read(child.stdout.fileno(), 65536)
+                said += new
+                reached = place if re.search(rf"^TASK \[{place}\]".encode(), said, re.MULTILINE) else None
+                if reached:
+                    end(child.pid)
+                if reached or not new:
+                    break
+        assert (reached, child.returncode) == (place, -signal.SIGKILL), said.decode()[-6000:]
+        return said.decode()
 
-    def look(self, *names):
+    def look(self, *names, restarting=False):
         """{host: {record, job, loaded, installed, toolkit}}; the last one a list of versions."""
         path = self.folder / "look.sh"
         path.write_text(f"#!/bin/sh\n{LOOK}\n")
         found = {}
-        for name, text in on_hosts(SCENARIO, names, {"cmd": str(path)}, self.folder).items():
+        for name, text in on_hosts(SCENARIO, names, {"cmd": str(path)}, self.folder, restarting).items():
             record, end = json.JSONDecoder().raw_decode(text)
             job, loaded, *toolkit, installed = text[end:].split()  # dpkg-query sorts them by name
             found[name] = {"record": record, "job": job, "loaded": loaded, "installed": installed, "toolkit": toolkit}
@@ -88,6 +112,28 @@ class Hosts:
 @pytest.fixture
 def hosts(tmp_path):
     return Hosts(tmp_path)
+
+
+@pytest.fixture
+def stops():
+    """Where hosts say that they have come to a place."""
+    with socket.create_server(("0.0.0.0", 0)) as listening:
+        yield listening
+
+
+def end(pid):
+    """SIGKILL to a process and all that it started: Ansible's workers, in sessions of their own, would end their task first."""
+    family = [pid]
+    for one in family:
+        os.kill(one, signal.SIGSTOP)  # or it might start another one meanwhile
+        family += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+    for one in family:
+        os.kill(one, signal.SIGKILL)
+
+
+def places(stops, *names):
+    """For the drain, which says so to the host."""
+    return {"_stops": {"address": MACHINE, "port": stops.getsockname()[1], "places": names}}
 
 
 def drained():
@@ -141,16 +187,22 @@ def test_failing_drain_leaves_the_driver_and_the_run_stops(hosts):
     assert (canary["record"]["stage"], canary["record"]["failed"]) == ("rolled_back", "drain") and is_whole(canary, FIRST, TOOLKITS[FIRST])
 
 
-def test_killed_and_started_again(hosts):
-    for task, stage in KILLS:
-        hosts.killed(LATER, task)
-        (canary,) = hosts.look("gpu-0").values()
-        assert (canary["record"]["stage"], canary["record"]["from"], canary["record"]["toolkit"]) == (stage, pins(FIRST), "1.18.1"), task
+def test_killed_in_each_stage_and_started_again(hosts, stops):
+    more = places(stops, f"build {LATER}", "halt", "undrain")
+    said = []
+    for place, stage, there in KILLS:
+        said.append(hosts.killed(LATER, place, stops, **more))
+        more = {}
+        (canary,) = hosts.look("gpu-0", restarting=place == "halt").values()
+        assert (canary["record"]["stage"], canary["record"]["from"], canary["record"]["toolkit"]) == (stage, pins(FIRST), "1.18.1"), place
+        assert {"job": "inactive", **there}.items() <= canary.items(), (place, canary)
+    restarts = [len(re.findall(r"^TASK \[Restart the container\] \*+\n(?!skipping)", one, re.MULTILINE)) for one in said]
+    assert restarts == [0, 0, 1, 0, 0], "one restart is enough"
     told = " ".join(hosts.upgrade(LATER, code=2, upgrade_undrain_tasks=str(SCENARIO / "tasks" / "fail.yml")).split())
     assert (
         "still drained. Ask the scheduler: the scheduler does not answer. Mend that and run the playbook again, which undrains it" in told
     )
-    assert "The run stopped there: gpu-1 was not touched." in told
+    assert "The run stopped there: gpu-1 was not touched." in told and "TASK [Take the work from the host]" not in told
     (canary,) = hosts.look("gpu-0").values()
     assert (canary["record"]["stage"], canary["job"], canary["loaded"]) == ("undrain", "inactive", LATER)
 
@@ -173,8 +225,20 @@ def test_second_run_changes_nothing(hosts):
     assert hosts.snapshots(*GPUS) == before and "Take the host" not in re.findall(r"TASK \[(.*?)\]", told)[-3:]
 
 
-def test_driver_that_does_not_load_is_returned_from_and_the_run_stops(hosts):
+def test_driver_that_does_not_load_is_returned_from_and_the_run_stops(hosts, stops):
+    """Killed in each stage of the way back, and stranded there, before it comes to its end."""
     others = hosts.snapshots(*GPUS[1:])
+    more = places(stops, f"build {LATER}", "halt")
+    for place, there in KILLS_BACK:
+        hosts.killed(POISONED, place, stops, **more)
+        more = {}
+        (canary,) = hosts.look("gpu-0", restarting=place == "halt").values()
+        assert (canary["record"]["stage"], canary["record"]["failed"], canary["job"]) == ("rollback", "verify", "inactive"), place
+        assert there.items() <= canary.items(), (place, canary)
+    told = hosts.upgrade(POISONED, code=2, upgrade_smoke_tasks=str(SCENARIO / "tasks" / "fail.yml"))
+    assert f"The way back to driver {LATER} failed, too: Ask the scheduler: the scheduler does not answer. The host stays" in told, told
+    (canary,) = hosts.look("gpu-0").values()
+    assert (canary["record"]["stage"], canary["job"]) == ("stranded", "inactive")
     told = hosts.upgrade(POISONED, code=2)
     assert re.search(rf"gpu-0, driver {LATER} to {POISONED}, container toolkit 1.19.0 to 1.17.8-1: returned\. .*reboot_pending", told), told
     assert "The run stopped there: gpu-1, gpu-2 were not touched." in told

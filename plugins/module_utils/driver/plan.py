@@ -17,6 +17,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     state,
     versions,
 )
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import tables
 
 # Libraries and programs of which two versions on one host mean a broken one ("Driver/library version mismatch").
 CORE = (
@@ -98,6 +99,19 @@ def decide(wish, seen, due=None):
         "off": off,
         "files_due": (due or files_due)(wish, seen, listed, off, settled),
     }
+
+
+def unbuildable(wish, platform_names, driver, kernels):
+    """Messages about kernels that a driver is known not to build for; kernels: those that nothing of it is built for yet."""
+    if not wish["kernel_modules"] or not driver:
+        return []
+    return [
+        "nvidia_driver_flavor is %s: driver %s does not build for kernel %s: %s. Nothing was changed. Set nvidia_driver_flavor to %s, take "
+        "another driver (nvidia_driver_source, nvidia_driver_version), or build for another kernel (nvidia_driver_kernels)."
+        % (wish["flavor"], driver, kernel, why, architectures.OTHER[wish["flavor"]])
+        for name in platform_names
+        for kernel, why in tables.unbuildable(name, wish["flavor"], driver, kernels)
+    ]
 
 
 def other_sources(wish, seen, key):

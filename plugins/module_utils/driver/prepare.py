@@ -8,6 +8,7 @@ import time
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
+    dkms,
     going_along,
     installer,
     kernel_upgrade,
@@ -78,6 +79,7 @@ def prepare(job, folder):
         refuse(told + more)
         job.picked.update(besides)
         from_distribution(job, options)
+    refuse_build(job)
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
     if not job.seen["lists"]:
@@ -87,6 +89,15 @@ def prepare(job, folder):
         return []
     refuse(headers_problems(job, options))
     return simulate(job, add, options)
+
+
+def refuse_build(job):
+    """:raises Refused: the modules are known not to build for a kernel that has none of them, which takes minutes to find out"""
+    wish, decided = job.wish, job.decided
+    driver = decided["driver"] or versions.upstream(job.picked.get(wish["packages"][0]) or "")
+    if driver and wish["kernel_modules"]:
+        due = set(decided["kernels"]) - set(dkms.built(driver))
+        refuse(plan.unbuildable(wish, job.platform["platform_names"], driver, sorted(due, key=versions.kernel_key)))
 
 
 def simulate(job, add, options):

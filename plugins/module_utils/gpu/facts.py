@@ -96,7 +96,7 @@ def look(host, programs, smi_timeout):
     libraries = user_space.versions(host)
     version = libraries[0] if libraries else packages.user_space(whole)
     nouveau = loaded.nouveau(host)
-    source = "packages" if packages.user_space(whole) else "files" if version else None
+    source = packages.source(whole, half, version)
     state, reasons = driver_state.decide(
         {
             "user_space": version,

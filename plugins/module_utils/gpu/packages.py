@@ -86,6 +86,15 @@ def flavor(names):
     return found.pop() if len(found) == 1 else None
 
 
+def source(whole, half, version):
+    """Where a driver is from: packages, files (as NVIDIA's installer leaves them), or None. whole, half: see driver().
+
+    What dpkg has not finished with is of packages, too: a change that was killed goes on from there.
+    """
+    names = list(whole) + [one.split(" ", 1)[0] for one in half]
+    return "packages" if any(USER_SPACE.match(name) for name in names) else "files" if version else None
+
+
 def user_space(packages):
     """Upstream version of the user space packages; None without one."""
     versions = [upstream(packages[name]) for name in sorted(packages) if USER_SPACE.match(name)]

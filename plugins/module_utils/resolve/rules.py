@@ -58,13 +58,8 @@ def modules(driver, flavor, host):
         found.append("open kernel modules begin with branch %d" % tables.FIRST_OPEN_BRANCH)
     if flavor == "proprietary" and branch > tables.LAST_PROPRIETARY_BRANCH:
         found.append("proprietary kernel modules end with branch %d" % tables.LAST_PROPRIETARY_BRANCH)
-    return found + [
-        "it does not build for kernel %s: %s" % (kernel, why)
-        for platform, bad_flavor, bad_driver, first_kernel, why in tables.UNBUILDABLE
-        for kernel in host["kernels"]
-        if (platform, bad_flavor, bad_driver) == (host["platform"], flavor, driver)
-        and versions.kernel_key(kernel) >= versions.kernel_key(first_kernel)
-    ]
+    bad = tables.unbuildable(host["platform"], flavor, driver, host["kernels"])
+    return found + ["it does not build for kernel %s: %s" % pair for pair in bad]
 
 
 def runs_cuda(driver, release, wish):

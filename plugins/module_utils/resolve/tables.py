@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
+
 PAST = "past"
 
 
@@ -112,6 +114,17 @@ ONE_DKMS_NAME = "570.148.08"
 UNBUILDABLE = (
     ("Debian-13", "open", "550.163.01", "6.12.117", "its open modules do not compile against pci_resize_resource of that kernel"),
 )
+
+
+def unbuildable(platform, flavor, driver, kernels):
+    """[(kernel, why)] of the kernels that a driver's modules of this flavor are known not to build for."""
+    return [
+        (kernel, why)
+        for bad_platform, bad_flavor, bad_driver, first_kernel, why in UNBUILDABLE
+        for kernel in kernels
+        if (bad_platform, bad_flavor, bad_driver) == (platform, flavor, driver)
+        and versions.kernel_key(kernel) >= versions.kernel_key(first_kernel)
+    ]
 
 
 def branch_of(version):

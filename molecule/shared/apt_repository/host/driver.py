@@ -56,6 +56,7 @@ for headers in /lib/modules/*/build; do
         echo "Consult /var/lib/dkms/nvidia/{version}/build/make.log for more information." >&2
         exit 10
     fi
+    [ ! -x /usr/local/sbin/stop-at ] || /usr/local/sbin/stop-at "build {version}"
     built=/var/lib/dkms/nvidia/{version}/$kernel/x86_64/module
     mkdir -p "$built" "/lib/modules/$kernel/updates/dkms"
     ln -sfn "/usr/src/nvidia-{version}" "/var/lib/dkms/nvidia/{version}/source"

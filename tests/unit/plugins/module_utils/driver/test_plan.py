@@ -119,6 +119,32 @@ def test_refused(other, told):
     assert message.startswith(told)
 
 
+TRIXIE = (["Debian-13", "Debian-family-13"], "550.163.01", ["6.12.38+deb13-amd64", "6.12.118+deb13-amd64"])
+
+
+def test_build_that_is_known_to_fail_is_refused():
+    (told,) = plan.unbuildable(wish(flavor="open"), *TRIXIE)
+    assert told.startswith(
+        "nvidia_driver_flavor is open: driver 550.163.01 does not build for kernel 6.12.118+deb13-amd64: its open modules "
+    )
+    assert "Nothing was changed. Set nvidia_driver_flavor to proprietary, take another driver" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "names", "driver", "kernels"),
+    [
+        ({"flavor": "proprietary"}, *TRIXIE),
+        ({"flavor": "open", "kernel_modules": False}, *TRIXIE),
+        ({"flavor": "open"}, ["Debian-12", "Debian-family-12"], *TRIXIE[1:]),
+        ({"flavor": "open"}, TRIXIE[0], "550.163.02", TRIXIE[2]),
+        ({"flavor": "open"}, *TRIXIE[:2], TRIXIE[2][:1]),
+        ({"flavor": "open"}, *TRIXIE[:2], []),
+    ],
+)
+def test_build_that_is_not_known_to_fail_is_tried(more, names, driver, kernels):
+    assert plan.unbuildable(wish(**more), names, driver, kernels) == []
+
+
 def test_builds_and_holds_that_are_due():
     decided = plan.decide(wish(), seen(packages=INSTALLED))
     assert plan.builds_due(decided, "580.95.05", {}) == ["6.1.0-56-amd64"]

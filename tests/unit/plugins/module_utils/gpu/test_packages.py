@@ -49,6 +49,22 @@ def test_debian(tree):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("whole", "half", "version", "source"),
+    [
+        ({"libcuda1": "580.95.05-1"}, [], "580.95.05", "packages"),
+        # A change that was killed while dpkg was at work: the libraries are of no installer, and the driver is still the role's.
+        ({}, ["libcuda1 (unpacked)", "nvidia-kernel-open-dkms (half-configured)"], "595.58.03", "packages"),
+        ({}, ["nvidia-driver-cuda (half-installed)"], None, "packages"),
+        ({"nvidia-kernel-support": "580.95.05-1"}, ["nvidia-kernel-dkms (unpacked)"], "580.95.05", "files"),
+        ({}, [], "580.95.05", "files"),
+        ({}, [], None, None),
+    ],
+)
+def test_where_a_driver_is_from(whole, half, version, source):
+    assert packages.source(whole, half, version) == source
+
+
 def test_red_hat(tree):
     tree.folder("/var/lib/rpm")
     printed = "nvidia-driver-cuda-libs 580.95.05-1.el9\nkmod-nvidia-open-dkms 580.95.05-1.el9\npodman 5.2.2-9.el9\nan odd line here\n"
