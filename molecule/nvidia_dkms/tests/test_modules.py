@@ -62,8 +62,7 @@ def test_manifest_and_holds(host, found):
     assert list(manifest["kernels"]) == [found["kernel"]] and len(manifest["kernels"][found["kernel"]]) == 5
     assert manifest["flavor"] == "proprietary"
     held = set(host.check_output("apt-mark showhold").split())
-    assert {"nvidia-kernel-dkms", "libcuda1", "nvidia-smi", "firmware-nvidia-gsp", "nvidia-persistenced"} <= held == set(manifest["held"])
-    assert host.service("nvidia-persistenced").is_enabled
+    assert {"nvidia-kernel-dkms", "libcuda1", "nvidia-smi", "firmware-nvidia-gsp"} <= held == set(manifest["held"])
     assert "blacklist nouveau\n" in host.file("/etc/modprobe.d/mlinfra-nvidia.conf").content_string
 
 

@@ -73,11 +73,9 @@ def prepare(job, folder):
         from_distribution(job, options)
     elif wish["source"] == "distribution" and not decided["settled"] and job.seen["lists"]:
         options = stage.without_ours(folder)
-        there = job.program.versions(wish["packages"] + wish["companions"], options)
+        there = job.program.versions(wish["packages"], options)
         job.picked, told = repository.chosen(there, wish["packages"], wish["branch"], wish["version"], wish["source"])
-        besides, more = repository.newest_of(there, wish["companions"], going_along.PLACES[wish["source"]][0])
-        refuse(told + more)
-        job.picked.update(besides)
+        refuse(told)
         from_distribution(job, options)
     refuse_build(job)
     if not (decided["kernel_packages"] or not decided["settled"]):

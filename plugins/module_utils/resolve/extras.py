@@ -37,11 +37,10 @@ def persistence(host, wish, offered, driver, flavor):
     name = names.persistence(host["platform"], wish["source"], tables.branch_of(driver), flavor)
     if name is None:
         return {}, [], []
-    own = name == names.PERSISTENCED
-    version = versions.newest(offered.get(name, [])) if own else candidates.version_of(offered, name, driver)
+    version = candidates.version_of(offered, name, driver)
     if version:
         return {name: version}, [], []
-    return {}, [], ["GPUs will not be kept initialised: no source of this host offers %s%s." % (name, "" if own else " " + driver)]
+    return {}, [], ["GPUs will not be kept initialised: no source of this host offers %s %s." % (name, driver)]
 
 
 def container_toolkit(host, wish, offered):

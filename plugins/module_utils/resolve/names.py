@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 
-PERSISTENCED = "nvidia-persistenced"
 _UNIFIED = {"user": ["nvidia-driver-cuda"], "open": ["nvidia-kernel-open-dkms"], "proprietary": ["nvidia-kernel-dkms"]}
 _UBUNTU_NVIDIA = {
     "user": ["nvidia-utils-BRANCH", "libnvidia-compute-BRANCH"],
@@ -30,7 +29,6 @@ _DEBIAN = {
     "user": ["nvidia-smi", "libcuda1", "libnvidia-ml1"],
     "open": ["nvidia-open-kernel-dkms"],
     "proprietary": ["nvidia-kernel-dkms"],
-    "persistence": PERSISTENCED,
 }
 _RPM = {"user": ["nvidia-driver-cuda"], "open": ["kmod-nvidia-open-dkms"], "proprietary": ["kmod-nvidia-latest-dkms"]}
 
@@ -41,7 +39,7 @@ DCGM = "datacenter-gpu-manager-4"
 NVLSM = "nvlsm"
 # Every name that any of this is made of, for asking a package manager.
 INTERESTING = re.compile(
-    r"^(nvidia-(driver-cuda|smi|persistenced|(compute-)?utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
+    r"^(nvidia-(driver-cuda|smi|(compute-)?utils-\d+(-server)?|kernel(-open)?-dkms|open-kernel-dkms|dkms-\d+(-server)?(-open)?)"
     r"|kmod-nvidia-(open|latest)-dkms|libcuda1|libnvidia-ml1|libnvidia-compute-\d+(-server)?"
     r"|nvidia-fabric-?manager(-\d+)?|nvlsm|cuda-toolkit-\d+-\d+|nvidia-container-toolkit(-base)?|libnvidia-container(-tools|1)"
     r"|datacenter-gpu-manager-4-(core|cuda\d+|proprietary)|kernel(\d+\.\d+)?-devel"
@@ -85,7 +83,7 @@ def driver(platform, source, branch, flavor):
 def persistence(platform, source, branch, flavor):
     """Package with the persistence daemon of a driver that has kernel modules; None where the driver's own packages want it anyway.
 
-    Debian's (PERSISTENCED) has a version of its own, the others have the driver's.
+    None for Debian's own driver, too: its daemon is a package of another version, whose script makes an account that no undo takes away.
     """
     name = _table(platform, source, branch).get("persistence")
     return name.replace("BRANCH", str(branch)) if name and flavor else None

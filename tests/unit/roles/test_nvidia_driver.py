@@ -340,19 +340,12 @@ DAEMON = "nvidia-compute-utils-580"
         ("Ubuntu-24", {"nvidia_driver_pins": UBUNTU_PINS}, None),
         ("Ubuntu-24", {"nvidia_driver_pins": {**UBUNTU_PINS, "packages": {**UBUNTU_PINS["packages"], DAEMON: "580.95.05-1"}}}, DAEMON),
         ("Debian-12", {}, None),
+        ("Debian-13", {"nvidia_driver_source": "distribution"}, None),
     ],
 )
 def test_persistence_daemon_comes_where_the_other_packages_do_not_want_it(ask, system, settings, package):
     found = ask("_nvidia_driver_packages", {}, system, **settings)
     assert [name for name in found if "compute-utils" in name] == ([package] if package else [])
-    assert ask("_nvidia_driver_companions", {}, system, **settings) == []
-
-
-def test_persistence_daemon_of_debian_has_a_version_of_its_own(ask):
-    debian = {"nvidia_driver_source": "distribution"}
-    assert ask("_nvidia_driver_companions", {}, "Debian-13", **debian) == ["nvidia-persistenced"]
-    assert ask("_nvidia_driver_companions", {}, "Debian-13", nvidia_driver_kernel_modules=False, **debian) == []
-    assert "nvidia-persistenced" not in ask("_nvidia_driver_packages", {}, "Debian-13", **debian)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,6 @@ def debian(platform: str, driver: str, open_driver: str | None = None) -> dict[s
     kernel = KERNELS[platform]
     return {
         **{name: [f"{driver}-1~deb12u1"] for name in ("nvidia-smi", "libcuda1", "libnvidia-ml1", "nvidia-kernel-dkms")},
-        "nvidia-persistenced": ["535.171.04-1~deb12u1"],
         "nvidia-open-kernel-dkms": [f"{open_driver or driver}-1~deb12u1"],
         f"linux-headers-{kernel}": ["6.1.170-1"],
     }
