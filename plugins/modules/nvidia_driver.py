@@ -39,8 +39,7 @@ options:
     choices: [nvidia, distribution, local]
     default: nvidia
   repository:
-    description:
-      - URL of NVIDIA's repository for this distribution and architecture, a flat one of apt or one of dnf. Wanted with O(source=nvidia).
+    description: URL of NVIDIA's repository for this distribution and architecture, flat for apt. Wanted with O(source=nvidia).
     type: str
   keyring:
     description:
@@ -189,7 +188,6 @@ kernels:
   returned: success
   type: list
   elements: str
-  sample: [6.1.0-56-amd64]
 replaced:
   description: Kernels without headers, in whose place a newer one is among RV(kernels). The host has to be restarted into that one.
   returned: success
@@ -216,9 +214,9 @@ files:
   type: list
   elements: str
 sources_off:
-  description:
-    - Files with a package source of somebody else for the same repository and with another key, which had to be switched off, since apt
-      does nothing at all while there are both. All else in these files stays.
+  description: >-
+    Files with a package source of somebody else for the same repository and with another key, which had to be switched off, since apt
+    does nothing at all while there are both. All else in these files stays.
   returned: success
   type: list
   elements: str
@@ -336,21 +334,14 @@ def run(module, backend, folder):
         changed = manifest != seen["manifest"] or record.text(recorded) != seen["pins"]
     before = state.driver_packages(seen["packages"], decided["driver"] or seen["manifest"].get("driver") or "")
     before.update({name: seen["packages"][name]["version"] for name in job.besides if state.installed(seen["packages"], name)})
-    gone = {one["name"] for one in actions or [] if one["action"] == "remove"}
-    after = {name: version for name, version in before.items() if name not in gone}
-    after.update({one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
+    after = predicted.after(before, wish, actions, decided)
     if actions is None:
-        after.update(dict.fromkeys(predicted.installs(wish, actions, decided), "(version not known yet)"))
-        module.warn(
-            "This host has no package lists yet, so it is not known whether there is a driver, and headers of kernel %s. A run outside "
-            "check mode reads the lists, and refuses what cannot be had before it changes anything else." % ", ".join(decided["kernels"])
-        )
+        module.warn(predicted.UNKNOWN % ", ".join(decided["kernels"]))
     persists, kept_off = running.persistence_due(module.run_command, wish, known)
     problem = ""
     if changed and not module.check_mode:
         manifest = job.carry_out()
-        known = manifest["driver"]
-        after = manifest["packages"]
+        known, after = manifest["driver"], manifest["packages"]
         loads = plan.load_due(wish, seen, decided, manifest["kernels"])
     if loads and not module.check_mode:
         problem = running.load(module.run_command, wish["companions"])
@@ -368,7 +359,7 @@ def run(module, backend, folder):
         "replaced": decided["replaced"],
         "headers": decided["kernel_packages"],
         "install": predicted.installs(wish, actions, decided),
-        "remove": sorted({one["name"] for one in actions or [] if one["action"] == "remove"} | set(decided["remove"])),
+        "remove": sorted(predicted.removed(actions) | set(decided["remove"])),
         "files": decided["files_due"],
         "sources_off": sorted(decided["off"]),
         "notices": job.notices,

@@ -7,6 +7,26 @@ from __future__ import annotations
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import persistence
 
+UNKNOWN = (
+    "This host has no package lists yet, so it is not known whether there is a driver, and headers of kernel %s. A run outside "
+    "check mode reads the lists, and refuses what cannot be had before it changes anything else."
+)
+
+
+def removed(actions):
+    """Names of the packages that go."""
+    return {one["name"] for one in actions or [] if one["action"] == "remove"}
+
+
+def after(before, wish, actions, decided):
+    """{package: version} once the actions are done. before: the same as it is."""
+    gone = removed(actions)
+    found = {name: version for name, version in before.items() if name not in gone}
+    found.update({one["name"]: one["new"] for one in actions or [] if one["action"] == "install"})
+    if actions is None:
+        found.update(dict.fromkeys(installs(wish, actions, decided), "(version not known yet)"))
+    return found
+
 
 def installs(wish, actions, decided):
     """Packages, as name=version; without package lists (actions None) only the names are known."""

@@ -82,11 +82,11 @@ def pinning(available, branch, exact):
     return next((name for name in names if name in available), None)
 
 
-def newest_of(available, names):
-    """({name: version}, [messages]) of packages with versions of their own."""
+def newest_of(available, names, where="NVIDIA's repository has"):
+    """({name: version}, [messages]) of packages with versions of their own. where: who has them or not, in words."""
     found = {name: versions.newest(available.get(name, [])) for name in names}
-    told = "%s is needed on this host, and NVIDIA's repository has none. Nothing was changed. Use a mirror that has it."
-    return {name: version for name, version in found.items() if version}, [told % name for name in names if not found[name]]
+    told = "%s is needed on this host, and %s none. Nothing was changed. Use a mirror that has it."
+    return {name: version for name, version in found.items() if version}, [told % (name, where) for name in names if not found[name]]
 
 
 def one_driver(available, exact):

@@ -11,6 +11,8 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
+from tests.unit.roles.driver_shapes import GPU, NO_CHANGE
+
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
@@ -35,3 +37,31 @@ def value_of():
         return Templar(DataLoader(), variables=known).template(known[name])
 
     return value
+
+
+@pytest.fixture
+def ask(value_of):
+    """Function (variable, facts of the GPUs, platform, settings) → value on a host."""
+
+    def value(name, facts, system="Debian-12", **settings):
+        distribution, major = system.split("-")
+        units = {"nvidia-fabricmanager.service": {"active": "inactive", "enabled": "enabled"}}
+        host = {"platform_names": [system], "distribution": distribution, "distribution_major_version": major}
+        return value_of(
+            "nvidia_driver",
+            name,
+            inventory_hostname="gpu1",
+            ansible_facts={
+                "mlinfra_gpu": {**GPU, **facts},
+                "mlinfra_platform": {**host, "architecture": "x86_64", "virtualization": "podman"},
+            },
+            __nvidia_driver_fabric={"units": units},
+            **{"__nvidia_driver_change": NO_CHANGE, **settings},
+        )
+
+    return value
+
+
+@pytest.fixture
+def problems(ask):
+    return lambda facts, **settings: " ".join(ask("_nvidia_driver_problems", facts, **settings))

@@ -11,7 +11,7 @@ NGINX = {"address": "0.0.0.0", "port": 5000, "pid": 312, "command": "nginx", "un
 
 
 def wish(**other):
-    return {"systemd": True, "ports": [], "free": [], "directories": [], "paths": [], **other}
+    return {"systemd": True, "ports": [], "free": [], "directories": [], "paths": [], "contents": [], **other}
 
 
 def seen(**other):
