@@ -245,6 +245,8 @@ def run(module):
     if text is not None:
         problems = framework.problems(params["framework"], text, params["pins"])
         if problems:
+            if not due:
+                problems.append("The list was made for other pins: remove %s, or set upgrade, to have it made anew." % params["dest"])
             raise Refused("\n".join(problems))
     changed = due if text is None else text != before
     if changed and not module.check_mode:

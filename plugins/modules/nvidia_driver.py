@@ -21,7 +21,7 @@ description:
   - Wants root; and apt and dpkg, or dnf 4 and rpm. It runs their programs, so their Python bindings are not wanted.
 author:
   - mlinfra.hosts contributors (@mlinfra)
-extends_documentation_fragment: [mlinfra.hosts.attributes, mlinfra.hosts.local_repository]
+extends_documentation_fragment: [mlinfra.hosts.attributes, mlinfra.hosts.driver_running, mlinfra.hosts.local_repository]
 attributes:
   check_mode:
     support: full
@@ -138,18 +138,6 @@ options:
         keeps the lines of others.
     type: bool
     default: true
-  load:
-    description: Load the modules when none is loaded and those of the running kernel are there. Not where nouveau has the GPUs.
-    type: bool
-    default: false
-  persistence:
-    description:
-      - Keep GPUs initialised while no program uses them. Enables C(nvidia-persistenced.service) where the driver's packages have it, starts
-        it where the driver that is loaded is the installed one, and has it switch persistence mode on where its unit says otherwise.
-      - Without it the unit stays as it is.
-    type: bool
-    default: false
-    version_added: 0.7.0
   proxy:
     description: HTTP proxy for downloads, as a URL.
     type: str
@@ -171,6 +159,10 @@ EXAMPLES = r"""
 RETURN = r"""
 wanted:
   description: Whether something had to be changed; the same as C(changed), for tasks that say themselves what counts as a change.
+  returned: success
+  type: bool
+exchanged:
+  description: Whether that was more than RV(persistence), which no restart is for.
   returned: success
   type: bool
 wished:
@@ -245,7 +237,7 @@ persistence:
   type: list
   elements: str
 persistence_problem:
-  description: Why that could not be done, as for a unit that is masked; empty when it could.
+  description: Why that could not be done; empty when it could. A unit that is masked is refused before anything is changed.
   returned: success
   type: str
 """
@@ -319,6 +311,8 @@ def run(module, backend, folder):
     was = record.snapshot(seen["packages"], job.host, sorted(made, key=versions.kernel_key), seen["manifest"].get("source"))
     job.was = record.before(record.parse(seen["pins"]), seen["packages"], was)
     prepare.check_existing(job, module.run_command)
+    daemon = running.daemon(module.run_command, wish)
+    prepare.refuse(persistence.refusals(daemon))
     changed = plan.changes(wish, seen, decided, made)
     if wish["pins"] and decided["settled"] and not decided["kernel_packages"]:
         # All of it is installed: only what keeps the pins from being this host's can be wrong.
@@ -337,8 +331,7 @@ def run(module, backend, folder):
     after = predicted.after(before, wish, actions, decided)
     if actions is None:
         module.warn(predicted.UNKNOWN % ", ".join(decided["kernels"]))
-    persists, kept_off = running.persistence_due(module.run_command, wish, known)
-    problem = ""
+    persists, problem, kept_off = running.persistence_due(daemon, known), "", ""
     if changed and not module.check_mode:
         manifest = job.carry_out()
         known, after = manifest["driver"], manifest["packages"]
@@ -347,12 +340,13 @@ def run(module, backend, folder):
         problem = running.load(module.run_command, wish["companions"])
     if (changed or loads or persists) and not module.check_mode:
         # The driver has brought its unit by now, and may be loaded.
-        again, kept_off = running.persistence_due(module.run_command, wish, known)
-        persists, kept_off = persists or again, kept_off or persistence.carry_out(module.run_command, again)
+        again = running.persistence_due(running.daemon(module.run_command, wish), known)
+        persists, kept_off = persists or again, persistence.carry_out(module.run_command, again)
     wanted = bool(changed or loads or persists)
     return {
         "changed": wanted,
         "wanted": wanted,
+        "exchanged": bool(changed or loads),
         "wished": [] if decided["settled"] else [pinned.spec(name, job.picked) for name in wish["packages"] + wish["companions"]],
         "driver": known,
         "kernels": decided["kernels"],

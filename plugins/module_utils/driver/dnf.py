@@ -13,10 +13,12 @@ import time
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import candidates
 
-# What else of the host nobody needs any more is not decided here. dnf trusts what it has read of a repository for two days: not of ours.
+# What else of the host nobody needs any more is not decided here, nor which old kernels (no undo could bring one back). dnf trusts what it
+# has read of a repository for two days: not of ours.
 ALWAYS = [
     "--setopt=retries=2", "--setopt=timeout=30", "--setopt=exit_on_lock=True", "--setopt=clean_requirements_on_remove=False",
-    "--setopt=install_weak_deps=False", "--setopt=mlinfra-nvidia.metadata_expire=1", "--color=never",
+    "--setopt=install_weak_deps=False", "--setopt=mlinfra-nvidia.metadata_expire=1", "--setopt=installonly_limit=0",
+    "--color=never",
 ]  # fmt: skip
 LOCKED = 200
 FORMAT = "%{name} %{epoch}:%{version}-%{release}\n"

@@ -41,7 +41,8 @@ def parse(text, drop_in):
         "masked": load == "masked",
         "enabled": file_state == "enabled" or "multi-user.target" in values.get("WantedBy", "").split(),
         "installable": file_state != "static",
-        "active": values.get("ActiveState") == "active",
+        # soon after a boot it may be about to be
+        "active": values.get("ActiveState") in ("active", "activating", "reloading"),
         "drop_in_due": SWITCHED_OFF in values.get("ExecStart", "") and drop_in != DROP_IN_TEXT,
     }
 
@@ -68,10 +69,10 @@ def due(seen, usable):
     return found
 
 
-def refusal(seen):
-    """Why it is not done, empty where nothing is in the way. A masked unit is somebody's will, as the option is."""
-    told = "%s is masked, and nvidia_driver_persistence is true. Set it to false, or unmask the unit (systemctl unmask %s)."
-    return told % (UNIT, UNIT) if seen["masked"] else ""
+def refusals(seen):
+    """Why it cannot be done. A masked unit is somebody's will, as the option is."""
+    told = "%s is masked, and nvidia_driver_persistence is true. Nothing was changed. Set it to false, or unmask the unit "
+    return [(told + "(systemctl unmask %s).") % (UNIT, UNIT)] if seen["masked"] else []
 
 
 COMMANDS = {

@@ -83,6 +83,7 @@ def prepare(job, folder):
     if not job.seen["lists"]:
         return None
     kernel_upgrade.apply(job, options)
+    refuse_build(job)
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
     refuse(headers_problems(job, options))

@@ -142,8 +142,14 @@ def after(recorded, was, now):
     """What to write down. was: see before(); now: pins of the host as it is, or as it will be; None leaves all as it is."""
     if now is None:
         return recorded
-    moved = was is not None and (of_driver(was) != of_driver(now) or was["driver"]["flavor"] != now["driver"]["flavor"])
+    moved = was is not None and (differ(of_driver(was), of_driver(now)) or was["driver"]["flavor"] != now["driver"]["flavor"])
     return {"schema": SCHEMA, "current": now, "previous": was if moved else recorded["previous"]}
+
+
+def differ(one, other):
+    """Whether packages of both have other versions, or they have none in common: one that only came along makes no other driver."""
+    both = set(one) & set(other)
+    return not both or any(one[name] != other[name] for name in both)
 
 
 def now(wished, was, found):

@@ -21,9 +21,11 @@ def load(run, companions):
     return ""
 
 
-def persistence_due(run, wish, driver):
-    """(steps of persistence.due, why nothing can be done). driver: version of the one that is installed, or None."""
-    if not wish["persistence"]:
-        return [], ""
-    seen = persistence.look(run)
-    return persistence.due(seen, driver is not None and loaded(Host())["version"] == driver), persistence.refusal(seen)
+def daemon(run, wish):
+    """As persistence.look(); where nobody wishes it, as of a host without one."""
+    return persistence.look(run) if wish["persistence"] else persistence.parse("", None)
+
+
+def persistence_due(seen, driver):
+    """Steps of persistence.due. seen: see daemon(); driver: version of the one that is installed, or None."""
+    return persistence.due(seen, driver is not None and loaded(Host())["version"] == driver)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import math
 import ssl
 
@@ -24,7 +25,14 @@ def trust(cert_file):
 
 
 def fetch(url, cert_file=None, username=None, password=None, timeout=10):
-    """Text of the metrics page. Raises OSError (URLError, HTTPError, ssl.SSLError among them)."""
+    """Text of the metrics page. Raises OSError (URLError, HTTPError, ssl.SSLError among them), also where something else answers."""
+    try:
+        return page(url, cert_file, username, password, timeout)
+    except http.client.HTTPException as error:
+        raise OSError("it does not speak HTTP (%s)" % (str(error).strip() or type(error).__name__)) from error
+
+
+def page(url, cert_file, username, password, timeout):
     answer = Request(use_proxy=False, timeout=timeout, http_agent="mlinfra.hosts").open(
         "GET",
         url,

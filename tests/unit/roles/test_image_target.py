@@ -24,7 +24,7 @@ def driver(value_of):
     """Function (variable, facts, settings) → value of role nvidia_driver."""
 
     def value(name, facts, **settings):
-        change = {"changed": True, "load_problem": ""}
+        change = {"changed": True, "exchanged": True, "load_problem": ""}
         known = {"mlinfra_gpu": facts, "mlinfra_platform": PLATFORM}
         return value_of("nvidia_driver", name, inventory_hostname="b1", ansible_facts=known, __nvidia_driver_change=change, **settings)
 

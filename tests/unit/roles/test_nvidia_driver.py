@@ -118,7 +118,8 @@ def test_fabric_manager_belongs_to_the_driver_where_a_switch_is(ask, settings, n
     ],
 )
 def test_reboot_is_due(ask, reboot, facts, due, monkeypatch):
-    monkeypatch.setitem(NO_CHANGE, "changed", True)
+    for one in ("changed", "exchanged"):
+        monkeypatch.setitem(NO_CHANGE, one, True)
     assert ask("_nvidia_driver_reboot_due", facts, nvidia_driver_reboot=reboot) is due
 
 

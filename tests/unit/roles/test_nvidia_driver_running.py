@@ -13,6 +13,7 @@ UBUNTU_PINS = {
     "packages": {"nvidia-utils-580": "580.95.05-1", "libnvidia-compute-580": "580.95.05-1", "nvidia-dkms-580": "580.95.05-1"},
 }  # fmt: skip
 DAEMON = "nvidia-compute-utils-580"
+SETTLED = dict.fromkeys(("nvidia-utils-580", "libnvidia-compute-580", "nvidia-dkms-580-open"), "580.95.05-1")
 
 
 @pytest.mark.parametrize(
@@ -37,14 +38,19 @@ def test_persistence_daemon_comes_where_the_other_packages_do_not_want_it(ask, s
 @pytest.mark.parametrize(
     ("there", "settings", "comes"),
     [
-        ({"nvidia-utils-580": "580.95.05-1"}, {}, False),
-        ({"nvidia-utils-580": "580.95.05-1"}, {"nvidia_driver_version": "580.126.09"}, True),
-        ({"nvidia-utils-580": "580.95.05-1", DAEMON: "580.95.05-1"}, {}, True),
+        (SETTLED, {}, False),
+        (SETTLED, {"nvidia_driver_version": "580.126.09"}, True),
+        ({**SETTLED, DAEMON: "580.95.05-1"}, {}, True),
+        # stopped between its packages
+        ({"nvidia-utils-580": "580.95.05-1"}, {}, True),
+        # of the other source's names, which go
+        (SETTLED, {"nvidia_driver_source": "distribution", "nvidia_driver_branch": 580}, True),
     ],
 )
 def test_a_settled_driver_is_not_exchanged_for_the_persistence_daemon(ask, there, settings, comes):
     facts = with_driver(source="packages", managed=True, version="580.95.05", packages=there)
-    assert (DAEMON in ask("_nvidia_driver_packages", facts, "Ubuntu-24", **settings)) is comes
+    packages = ask("_nvidia_driver_packages", facts, "Ubuntu-24", **settings)
+    assert any(name.startswith("nvidia-compute-utils-") for name in packages) is comes
 
 
 def test_gpus_without_persistence_mode_are_told(problems, monkeypatch):
@@ -102,3 +108,10 @@ def test_headers_of_a_kernel_that_may_be_replaced_are_not_asked_of_apt(ask):
     may = {"nvidia_driver_kernel_upgrade": "if_required", "__nvidia_driver_change": NEWER}
     assert ask("_nvidia_driver_asked_of_apt", {}, **may) == []
     assert ask("_nvidia_driver_asked_of_apt", {}, **may, nvidia_driver_source="distribution") == ["libcuda1"]
+
+
+def test_a_daemon_that_was_started_is_no_reason_to_restart(ask):
+    started = {**NO_CHANGE, "changed": True, "wanted": True, "exchanged": False, "persistence": ["start"]}
+    always = {"nvidia_driver_reboot": "always"}
+    assert not ask("_nvidia_driver_reboot_due", WORKING, **always, __nvidia_driver_change=started)
+    assert ask("_nvidia_driver_reboot_due", WORKING, **always, __nvidia_driver_change={**started, "exchanged": True})

@@ -25,7 +25,8 @@ def test_a_relative_list_is_the_same_file_for_module_and_lookup(value_of):
         (torch_index.MARK, {}, "https://download.pytorch.org/whl"),
         (torch_index.MARK, {"python_env_framework_index": "https://mirror.example.org/whl"}, "https://mirror.example.org/whl"),
         (torch_index.MARK, {"python_env_framework_index": ""}, ""),
-        ("", {}, ""),
+        (torch_index.MARK, {"mlinfra_mirrors": {"pypi": "https://mirror.example.org/simple"}}, ""),
+        ("", {}, None),
     ],
 )
 def test_what_was_locked_from_pytorchs_index_is_installed_from_there(value_of, tmp_path, mark, given, index):
@@ -33,4 +34,7 @@ def test_what_was_locked_from_pytorchs_index_is_installed_from_there(value_of, t
     path.write_text(f"# made\n{mark}torch==2.11.0+cu128 --hash=sha256:0\n")
     known = {"python_env_framework": "torch==2.11.0", "python_env_framework_lock": str(path), "ansible_check_mode": False, **given}
     (project,) = value_of("python_env", "_python_env_framework_projects", **known)
-    assert project["torch_index"] == index and "torch==2.11.0+cu128" in project["requirements"]
+    assert project["of_pytorch"] is (index is not None) and "torch==2.11.0+cu128" in project["requirements"]
+    assert index is None or value_of("python_env", "_python_env_framework_index", **known) == index
+    # The project is a loop's item, which Ansible prints.
+    assert "https" not in str({**project, "requirements": ""})

@@ -8,6 +8,7 @@ import base64
 import http.server
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -113,6 +114,22 @@ def test_nobody_there_is_told_with_the_url(scrape, serve):
 def test_a_page_that_is_no_metrics_is_told(scrape, serve):
     answer = scrape(serve(page="<html>hello</html>"))
     assert answer["failed"] and "is no metrics page: line 1" in answer["msg"]
+
+
+def test_something_that_does_not_speak_http_is_told(scrape):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet():
+            connection, _address = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        answer = scrape(f"http://127.0.0.1:{server.getsockname()[1]}/metrics")
+        thread.join()
+    assert answer["failed"] and "does not answer within 0 s: it does not speak HTTP (SSH-2.0-OpenSSH_9.2p1)" in answer["msg"]
 
 
 def test_it_waits_for_a_service_that_is_only_starting(monkeypatch):

@@ -34,6 +34,7 @@ def due(answer, usable=True, drop_in=None):
         (debian("active", "enabled"), True, None, []),
         (debian("inactive", "enabled"), False, None, []),
         (debian("inactive", "enabled"), True, None, ["start"]),
+        (debian("activating", "enabled"), True, None, []),
         (debian("failed", "disabled"), True, None, ["enable", "start"]),
         (debian("inactive", "disabled"), False, None, ["enable"]),
         (ubuntu("inactive", ""), False, None, ["drop_in", "want"]),
@@ -52,8 +53,9 @@ def test_steps(answer, usable, drop_in, steps):
 
 def test_a_masked_unit_is_refused_with_the_next_step():
     masked = persistence.parse(ABSENT.replace("not-found", "masked"), None)
-    assert "is masked, and nvidia_driver_persistence is true. Set it to false, or unmask" in persistence.refusal(masked)
-    assert [persistence.refusal(persistence.parse(one, None)) for one in (ABSENT, debian("active", "enabled"))] == ["", ""]
+    (told,) = persistence.refusals(masked)
+    assert "is masked, and nvidia_driver_persistence is true. Nothing was changed. Set it to false, or unmask" in told
+    assert [persistence.refusals(persistence.parse(one, None)) for one in (ABSENT, debian("active", "enabled"))] == [[], []]
 
 
 def test_steps_are_carried_out_in_order_until_one_fails(tmp_path, monkeypatch):

@@ -51,6 +51,12 @@ def test_kernel_that_it_does_not_build_for_is_refused(settled, tmp_path):
         prepare.prepare(job(settled, [OLD, KERNEL]), str(tmp_path))
 
 
+def test_kernel_that_comes_by_policy_is_judged_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare.kernel_upgrade, "apply", lambda job, options: job.decided.update(kernels=[KERNEL], kernel_packages=["linux"]))
+    with pytest.raises(prepare.Refused, match=rf"does not build for kernel {KERNEL[:8]}"):
+        prepare.prepare(job(False, [OLD]), str(tmp_path))
+
+
 def test_kernel_that_has_its_modules_is_no_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(dkms, "built", lambda driver: {KERNEL: ["nvidia-current-open.ko"]})
     assert prepare.prepare(job(True, [KERNEL]), str(tmp_path)) == []

@@ -115,3 +115,11 @@ def test_kernels_that_came_since_are_added():
 @pytest.mark.parametrize("text", ["", None, "[]", "{", '{"current": {"schema": 9}}', '{"current": 7, "previous": []}'])
 def test_file_that_is_no_record(text):
     assert record.parse(text) == record.EMPTY
+
+
+def test_a_package_that_only_came_along_is_no_step_back():
+    """As the persistence daemon's on Ubuntu, which pins of an earlier release do not have."""
+    first = snapshot("580.95.05")
+    more = dict(first, packages=dict(first["packages"], **{"nvlsm": "2025.06.11-1"}))
+    assert record.of_driver(more) != record.of_driver(first)
+    assert record.after({"schema": 1, "current": first, "previous": None}, first, more)["previous"] is None
