@@ -56,7 +56,9 @@ def test_a_list_that_does_not_fit_is_not_written(answer, tmp_path):
 def test_a_list_that_does_not_fit_any_more_is_told(answer):
     answer()
     told = answer(pins={**PINS, "driver": {"version": "470.256.02"}})
-    assert told["failed"] and "470.256.02" in told["msg"] and "The list was made for other pins: remove " in told["msg"]
+    assert told["failed"] and "470.256.02" in told["msg"]
+    told = answer(pins={**PINS, "driver": {"version": "560.35.05"}, "wish": {"mode": "strict"}})
+    assert told["failed"] and "The list was made for other pins: remove " in told["msg"], told
 
 
 def test_the_lookup_knows_a_list_that_stays(answer, tmp_path):
