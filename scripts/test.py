@@ -69,14 +69,19 @@ def other_pythons() -> list[str]:
     return [line.split()[0] for line in listed.splitlines()][1:]
 
 
-def with_other_pythons(phases: list[Phase]) -> list[Phase]:
-    """The phases, with the unit tests once more on each other Python that this machine has, and the module itself on the newest."""
+def with_other_pythons(phases: list[Phase], only: str) -> list[Phase]:
+    """The phases, with the unit tests and the module itself once more on the newest other Python that this machine has.
+
+    What is between the oldest and the newest has the newest one's ansible-core (scripts/env) and is run when `only` names it.
+    """
     unit = next(phase for phase in phases if phase.name == "unit")
+    more = []
     others = other_pythons()
-    more = [Phase(f"unit-{version}", "light", unit.folder, unit.about, version, unit.options) for version in others]
     if others:
         newest = max(others, key=lambda version: [int(part) for part in version.split(".")])
         about = "the module, as a playbook runs it, on the newest ansible-core"
+        asked = [version for version in others if version == newest or f"unit-{version}" in only.split(",")]
+        more = [Phase(f"unit-{version}", "light", unit.folder, unit.about, version, unit.options) for version in asked]
         more.append(Phase(f"module-{newest}", "light", "tests/integration_aws/test_stack_module.py", about, newest))
     position = phases.index(unit) + 1
     return phases[:position] + more + phases[position:]
@@ -185,7 +190,7 @@ def main() -> int:
             print(f"{phase.name:12} {phase.about}")
         return 0
     only = arguments.only
-    phases = PHASES if only and not re.search(r"(unit|module)-", only) else with_other_pythons(PHASES)
+    phases = PHASES if only and not re.search(r"(unit|module)-", only) else with_other_pythons(PHASES, only)
     wished, unwished = chosen(only, phases), chosen(arguments.skip, phases)
     phases = [phase for phase in phases if (not wished or phase.name in wished) and phase.name not in unwished]
     outcomes = run_all(phases)
