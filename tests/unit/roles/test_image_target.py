@@ -82,7 +82,7 @@ def test_fabric_manager_of_an_image_starts_where_an_nvswitch_is_or_a_gpu_that_ha
             (bus / str(number) / "device").write_text(f"0x{device:04x}\n")
         return subprocess.run(["/bin/sh", "-c", command.replace("/sys/bus/pci/devices", str(bus))], check=False).returncode
 
-    wanting = [number for number, (_, model) in devices.DEVICES.items() if model in tables.NVLSM_MODELS]
+    wanting = [number for number, (_name, model) in devices.DEVICES.items() if model in tables.NVLSM_MODELS]
     assert {0x2901, 0x3182} <= set(wanting), "B200 and B300 have no NVSwitch on the PCI bus"
     others = sorted(set(devices.DEVICES) - set(wanting))
     assert code() != 0 and code(*others, 0x1AF2) != 0

@@ -128,19 +128,19 @@ def test_as_written_nothing_is_due():
 
 
 def test_from_nvidia_and_back_one_source_is_left():
-    found, _ = decided(OF_NVIDIA)
+    found, _key = decided(OF_NVIDIA)
     assert found["files_due"] == [repository.LOCAL_SOURCE, repository.LOCAL_KEYRING, repository.SOURCE]
-    found, _ = decided(AS_WRITTEN, "nvidia")
+    found, _key = decided(AS_WRITTEN, "nvidia")
     assert found["files_due"] == [repository.LOCAL_SOURCE, repository.SOURCE, repository.KEYRING]
-    found, _ = decided(OF_NVIDIA, "nvidia")
+    found, _key = decided(OF_NVIDIA, "nvidia")
     assert found["files_due"] == []
 
 
 def test_source_that_role_cuda_toolkit_has_too_stays_unless_it_is_the_same_address():
-    found, _ = decided(dict(AS_WRITTEN, **OF_NVIDIA), toolkit=True)
+    found, _key = decided(dict(AS_WRITTEN, **OF_NVIDIA), toolkit=True)
     assert found["files_due"] == []
     same = {repository.SOURCE: plan.sha256(repository.source_text(URL))}
-    found, _ = decided(dict(AS_WRITTEN, **same), toolkit=True)
+    found, _key = decided(dict(AS_WRITTEN, **same), toolkit=True)
     assert found["files_due"] == [repository.SOURCE]
 
 
@@ -155,9 +155,9 @@ def test_source_of_nvidias_own_package():
     """Used when its key is there, switched off when it is not: apt would do nothing at all with both."""
     path, signed = "/etc/apt/sources.list.d/nvidia-driver-local.list", "/usr/share/keyrings/nvidia-driver-local-AB-keyring.gpg"
     text = f"deb [signed-by={signed}] file:{FOLDER} /\n"
-    found, _ = decided({repository.PREFERENCES: "p"}, sources={path: text}, keyrings={signed: b"\x98key"})
+    found, _key = decided({repository.PREFERENCES: "p"}, sources={path: text}, keyrings={signed: b"\x98key"})
     assert found["listed"] == [path] and found["files_due"] == []
-    found, _ = decided(AS_WRITTEN, sources={path: text})
+    found, _key = decided(AS_WRITTEN, sources={path: text})
     assert found["listed"] == [] and found["files_due"] == [path] and "Switched off by role" in found["off"][path]
 
 
