@@ -52,7 +52,8 @@ def test_kernel_that_it_does_not_build_for_is_refused(settled, tmp_path):
 
 
 def test_kernel_that_comes_by_policy_is_judged_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare.kernel_upgrade, "apply", lambda job, options: job.decided.update(kernels=[KERNEL], kernel_packages=["linux"]))
+    newer = {"kernels": [KERNEL], "kernel_packages": ["linux"]}
+    monkeypatch.setattr(prepare.kernel_upgrade, "apply", lambda job, options: job.decided.update(newer))
     with pytest.raises(prepare.Refused, match=rf"does not build for kernel {KERNEL[:8]}"):
         prepare.prepare(job(False, [OLD]), str(tmp_path))
 
