@@ -93,7 +93,8 @@ def test_an_engine_with_its_data_on_it_does_not_start_without_it(tmp_path):
     code, output, told = run(playbook, variables=there)
     assert code == 2 and "mounts that at /mnt/scratch, has failed: the engine would fill the root disk" in told, output
     assert as_root("ls -A /mnt/scratch") == "", "the folder on the root disk"
-    as_root("e2label /srv/disks/first mlinfra-data; systemctl start containerd || { journalctl -n 20 -u mlinfra-instance-store >&2; false; }")
+    journal = "{ journalctl -n 20 -u mlinfra-instance-store >&2; false; }"
+    as_root(f"e2label /srv/disks/first mlinfra-data; systemctl start containerd || {journal}")
     assert as_root("findmnt -n -o FSTYPE /mnt/scratch") == "ext4", "the unit was started with the engine"
 
     elsewhere = {"container_runtime_data_root": "/var/lib/containerd", "container_runtime_abandon_data": True}
