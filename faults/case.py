@@ -193,12 +193,12 @@ def _unsaid(life: Life) -> bool:
 
 
 def selection(cases: list[Case]) -> list[Case]:
-    """A fixed part of them: every position of a creation and every fourth one of the rest, each in one of its ways, in turn."""
+    """A fixed part of them: every position of a creation and every second one of the rest, each in one of its ways, in turn."""
     positions: dict[tuple[str, str, int], list[Case]] = {}
     for case in cases:
         positions.setdefault((case.scenario, case.call, case.nth), []).append(case)
     turned = [ways[number % len(ways)] for number, ways in enumerate(positions.values())]
-    return [case for number, case in enumerate(turned) if case.scenario == "create" or number % 4 == 1]
+    return [case for number, case in enumerate(turned) if case.scenario == "create" or number % 2]
 
 
 def _acting(result: dict[str, Any]) -> str:

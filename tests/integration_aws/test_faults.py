@@ -1,6 +1,6 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fault at every write of a creation and at every fourth one of a change and a removal; ``make faults`` tries all ways at all of them."""
+"""A fault at every write of a creation and at every second one of a change and a removal; ``make faults`` tries all ways at all of them."""
 
 from __future__ import annotations
 
