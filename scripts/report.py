@@ -11,13 +11,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished phase. `failures` are (test, text) pairs, `skips` (test, reason) pairs."""
+    """A finished phase. `failures` are (test, text) pairs, `skips` (test, reason) pairs, `times` (seconds, test) pairs of all that ran."""
 
     name: str
     seconds: float
     passed: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     skips: list[tuple[str, str]] = field(default_factory=list)
+    times: list[tuple[float, str]] = field(default_factory=list)
 
     def line(self) -> str:
         word = "FAILED" if self.failures else "passed"
@@ -30,9 +31,10 @@ def read_report(name: str, report: Path, log: Path, code: int, seconds: float) -
         cases = list(ElementTree.parse(report).iter("testcase"))
     except (OSError, ElementTree.ParseError):
         cases = []
-    passed, failures, skips = 0, [], []
+    passed, failures, skips, times = 0, [], [], []
     for case in cases:
         test = f"{case.get('classname')}::{case.get('name')}"
+        times.append((float(case.get("time") or 0), test))
         broken = [child for child in case if child.tag in ("failure", "error")]
         skipped = case.find("skipped")
         if broken:
@@ -43,7 +45,7 @@ def read_report(name: str, report: Path, log: Path, code: int, seconds: float) -
             passed += 1
     if code and not failures:
         failures.append((f"{name} (exit {code})", "\n".join(log.read_text(errors="replace").splitlines()[-40:])))
-    return Outcome(name, seconds, passed, failures, skips)
+    return Outcome(name, seconds, passed, failures, skips, times)
 
 
 def show_failures(outcomes: list[Outcome]) -> None:
@@ -54,6 +56,14 @@ def show_failures(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         for test, reason in outcome.skips:
             print(f"skipped {outcome.name}: {test}: {reason}")
+
+
+def show_slowest(outcomes: list[Outcome], number: int = 20) -> None:
+    """Where a run's time went: what to look at when it gets too long."""
+    times = sorted((time for outcome in outcomes for time in outcome.times), reverse=True)
+    print("\nslowest:")
+    for seconds, test in times[:number]:
+        print(f"{seconds:8.0f} {test}")
 
 
 def show_table(outcomes: list[Outcome]) -> None:

@@ -20,7 +20,7 @@ def answers(awx) -> dict:
         "aws_stack_max_delete": "0",
     }
     template = {
-        "aws_stack_network": {"cidr": "10.61.0.0/16", "zone_count": "1", "access": {"via": "direct", "cidrs": ["10.61.0.0/16"]}},
+        "aws_stack_network": {"cidr": "10.59.0.0/16", "zone_count": "1", "access": {"via": "direct", "cidrs": ["10.59.0.0/16"]}},
         "aws_stack_key": {"public_key": awx.public_key},
         # as -e and surveys give it; molecule's default scenario runs all roles
         "mlinfra_configure": "node_exporter",

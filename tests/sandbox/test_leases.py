@@ -22,7 +22,7 @@ IDLE_GPU = "#!/bin/sh\nprintf '#!/bin/sh\\necho 0\\n' > /usr/local/bin/nvidia-sm
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    found = Lab("lease-test", tmp_path_factory.mktemp("lab"), "10.98.0.0/16")
+    found = Lab("lease-test", tmp_path_factory.mktemp("lab"), "10.97.0.0/16")
     found.cli("down")
     found.cli("up")
     try:
