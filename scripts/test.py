@@ -3,7 +3,8 @@
 """Run the test phases:  python -m scripts.test [--only NAMES] [--skip NAMES] [--list]
 
 Each phase is one pytest run with a log and a JUnit file under .build/test/. Phases of a lane follow one another, the lanes run
-side by side: what takes one core for minutes (sanity) or mostly waits is not in the way of what fills two. The last line sums up what the JUnit files say: `N passed, N failed, N skipped`.
+side by side: what takes one core for minutes (sanity) or mostly waits is not in the way of what fills two. The last line sums up
+what the JUnit files say: `N passed, N failed, N skipped`.
 """
 
 from __future__ import annotations
