@@ -273,7 +273,8 @@ def test_job_that_begins_after_the_drain_keeps_its_host(hosts):
     path.write_text(LATE_JOB)
     boot = on_hosts(SCENARIO, ["gpu-1"], {"cmd": str(path)}, hosts.folder)["gpu-1"].strip()
     told = " ".join(hosts.upgrade(FIRST, "--limit", "gpu-1", code=2).split())
-    assert re.search(r"returned\. Leave running jobs their host: gpu-1 is not restarted: 1 process uses its GPUs \(sleep pid \d+\)", told), told
+    why = r"returned\. Leave running jobs their host: gpu-1 is not restarted: 1 process uses its GPUs \(sleep pid \d+\)"
+    assert re.search(why, told), told
     path.write_text(STILL_THERE)
     assert on_hosts(SCENARIO, ["gpu-1"], {"cmd": str(path)}, hosts.folder)["gpu-1"].split() == [boot, "active"]
     (seen,) = hosts.look("gpu-1").values()

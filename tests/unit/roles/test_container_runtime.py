@@ -81,8 +81,9 @@ def test_a_data_root_on_the_instance_store_is_left_to_the_hosts_of_an_image(runt
     own, key, root = ROOTS[engine]
     for settings in ({"container_runtime_data_root": f"/data/{engine}"}, own):
         known = {"container_runtime_engine": engine, **settings}
-        wished = "/data/" + engine if settings else root
-        for bake, expected in ((BAKE, root), ({**BAKE, "instance_store_mount_point": "/other"}, wished), ({"__bake_builder": True}, wished)):
+        wished = f"/data/{engine}" if settings else root
+        other = {**BAKE, "instance_store_mount_point": "/other"}
+        for bake, expected in ((BAKE, root), (other, wished), ({"__bake_builder": True}, wished)):
             assert runtime("_container_runtime_data_root", **known, **bake) == expected
             if engine != "podman":
                 wish = runtime("_container_runtime_daemon" if engine == "docker" else "_container_runtime_containerd", **known, **bake)
