@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: gpu_users
-short_description: Say which processes use the GPUs of a host
+short_description: Say which processes use the GPUs of a host, or its EFA devices
 version_added: 0.7.0
 author:
   - mlinfra.hosts contributors (@mlinfra)
@@ -15,10 +15,17 @@ description:
 positional: _input
 options:
   _input:
-    description: C(users) of M(mlinfra.hosts.gpu_facts) or M(mlinfra.hosts.mig_layout), each with C(pid) and C(program), or null.
+    description:
+      - C(users) of M(mlinfra.hosts.gpu_facts), M(mlinfra.hosts.mig_layout) or M(mlinfra.hosts.efa_installer), each with C(pid) and
+        C(program), or null.
     type: list
     elements: dict
     required: true
+  devices:
+    description: What they use.
+    type: str
+    choices: [GPUs, EFA devices]
+    default: GPUs
 """
 
 EXAMPLES = r"""
@@ -40,12 +47,12 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 
-def gpu_users(found: Any) -> str:
+def gpu_users(found: Any, devices: str = "GPUs") -> str:
     # Here, because Ansible loads all filters of a collection for any one of them.
     from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import users
 
     try:
-        return users.words(found)
+        return users.words(found, devices)
     except (AttributeError, KeyError, TypeError) as error:
         raise AnsibleFilterError(f"gpu_users wants users of the fact mlinfra_gpu, each with pid and program, not {found!r}.") from error
 

@@ -176,6 +176,24 @@ reboot_required:
   description: Whether only a reboot loads the installed kernel module.
   returned: success
   type: bool
+users:
+  description:
+    - Where RV(reboot_required) is true, the processes that have an EFA device open, and that a reboot would end. Empty otherwise.
+    - Null where it cannot be told whether there are any, as when the kernel counts the module as used and no process shows.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    pid:
+      description: Number of the process.
+      type: int
+      returned: success
+      sample: 4711
+    program:
+      description: Its program.
+      type: str
+      returned: success
+      sample: python3
 kept:
   description:
     - With O(state=absent) packages that came with EFA software and stay, as packages that did not come with it need them.
@@ -255,6 +273,11 @@ def prepare(wish):
         os.environ.update(http_proxy=wish["proxy"], https_proxy=wish["proxy"])
 
 
+def asked(host, reboot, container):
+    """Who uses the devices, as it is told; nobody is asked for where no reboot waits."""
+    return users.known(users.look(host), container) if reboot else []
+
+
 def run_absent(module):
     host, programs = reading.Host(), facts.Programs(module)
     before = remove.look(host, programs)
@@ -267,6 +290,7 @@ def run_absent(module):
     if is_due:
         remove.act(before, module.params["timeout"], functools.partial(carry.ask, host, programs))
         seen = remove.look(host, programs)
+    reboot = is_due and not module.params["image"] and removal.waits_for_reboot(before, seen)
     return {
         "changed": bool(steps),
         "wanted": bool(steps),
@@ -275,7 +299,8 @@ def run_absent(module):
         "installed": {"version": seen["version"], "packages": sorted(seen["packages"]), "module": seen["module"]["installed"]},
         "devices": len(interconnect.look(host)["efa"]["devices"]),
         "unmet": [],
-        "reboot_required": is_due and not module.params["image"] and removal.waits_for_reboot(before, seen),
+        "reboot_required": reboot,
+        "users": asked(host, reboot, before["container"]),
         "programs_missing": [],
         "kept": [{"name": name, "needed_by": who} for name, who in sorted(before["kept"].items())],
         "diff": removal.difference(before, bool(steps)),
@@ -344,6 +369,7 @@ def run(module):
         "devices": len(interconnect.look(host)["efa"]["devices"]) if wish["image"] else seen["devices"],
         "unmet": unmet,
         "reboot_required": reboot,
+        "users": asked(host, reboot, seen["container"]),
         "programs_missing": missing,
         "kept": [],
         "diff": {

@@ -194,7 +194,8 @@ def bake(golden: Golden) -> str:
 
     # The engine before the driver; plain-0 gets them the other way round.
     golden.play("mlinfra.hosts.configure", "--limit", "builder-0", "-e", "mlinfra_configure=container_runtime")
-    said = golden.play(*confirmed)
+    # The engine's data is to be on the instance store: that is left to the image's hosts as well.
+    said = golden.play(*confirmed, "-e", "container_runtime_data_root=/data/docker")
     assert "builder-0 has no GPU, and mlinfra_gpu_target stands in for it (a10g, h100)" in said
     return golden.image_of("builder-0")
 

@@ -20,6 +20,12 @@ FIRST, LATER, POISONED, NO_FABRIC, GONE = "580.95.05", "595.58.03", "595.99.03",
 FOREIGN = "/etc/apt/sources.list.d/cuda.list"
 # Hosts that have what goes along with a driver, and what is in its names there.
 BESIDE = {"switched-0": "", "bookworm-0": "-570"}
+# No driver is loaded here, and without one it would fail.
+WITHOUT_DRIVER = (
+    "mkdir -p /etc/systemd/system/nvidia-imex.service.d; "
+    "printf '[Service]\\nExecStart=\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/nvidia-imex.service.d/test.conf; "
+    "systemctl daemon-reload"
+)
 NODES, LIBRARY = "/etc/nvidia-imex/nodes_config.cfg", "/usr/lib/x86_64-linux-gnu/libnvsdm.so.1"
 MANIFEST = "/var/lib/mlinfra/nvidia_driver.json"
 RECORD = "/var/lib/mlinfra/nvidia_driver/pins.json"
@@ -137,7 +143,7 @@ def test_what_is_besides_the_driver_is_seen_before_anything_is_changed(hosts):
     """One host has it of its driver, the other one by the names of a driver before, which nobody moved."""
     for name, suffix in BESIDE.items():
         hosts.run(f"apt-get -qq -y install nvidia-imex{suffix} libnvsdm{suffix} >/dev/null 2>&1", name)
-    hosts.run(f"echo 10.87.0.9 >>{NODES}; systemctl -q enable nvidia-imex", *BESIDE)
+    hosts.run(f"echo 10.87.0.9 >>{NODES}; {WITHOUT_DRIVER}; systemctl -q enable --now nvidia-imex", *BESIDE)
     assert hosts.run(f"cat {LIBRARY}", *BESIDE) == {"switched-0": f"libnvsdm {FIRST}", "bookworm-0": "libnvsdm 570.172.08"}
     before = hosts.snapshots(*BESIDE)
     (told,) = failures(hosts.move(NO_FABRIC, "bookworm-0", code=2)).values()
@@ -160,10 +166,13 @@ def test_poisoned_branch_is_undone(hosts):
     for message in told.values():
         assert re.search(
             r"^Driver 595\.99\.03 could not be set up:\n  driver 595\.99\.03 does not verify: kernel 6\.1\.0-98-amd64 would load module "
-            r"\S+ of driver 595\.58\.03, and the packages are 595\.99\.03\nThe host is as it was before \(.*set back to their version\)\.",
+            r"\S+ of driver 595\.58\.03, and the packages are 595\.99\.03\nThe host is as it was before \(.*set back to their version[,)]",
             message,
         ), message
     assert hosts.differences(before) == {} and hosts.recorded(*PINNED) == record
+    # What came in its place had stopped it.
+    assert hosts.run("systemctl is-active nvidia-imex", *BESIDE) == dict.fromkeys(BESIDE, "active")
+    assert "nvidia-imex.service started again" in told["bookworm-0"], told["bookworm-0"]
 
 
 def test_upgrade_across_branches_and_nothing_the_second_time(hosts):

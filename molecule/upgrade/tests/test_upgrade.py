@@ -21,6 +21,17 @@ SNAPSHOT = SCENARIO.parent / "nvidia_driver" / "snapshot.sh"
 PINS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "pins"
 GPUS = ("gpu-0", "gpu-1", "gpu-2")
 FIRST, LATER, POISONED = "580.95.05", "595.58.03", "610.43.02"
+# Whatever begins on a host while its modules are built, in place of stop-at.py: a job that no drain has seen.
+LATE_JOB = """#!/bin/sh
+set -e
+cat >/usr/local/sbin/stop-at <<'EOF'
+#!/bin/sh
+case "$1" in build*) systemd-run --quiet --unit=late-job sh -c 'exec sleep 3600 </dev/nvidia0' || true ;; esac
+EOF
+: >/dev/nvidia0
+cat /proc/sys/kernel/random/boot_id
+"""
+STILL_THERE = "#!/bin/sh\necho $(cat /proc/sys/kernel/random/boot_id) $(systemctl is-active late-job)\n"
 LOOK = (
     "cat /var/lib/mlinfra/upgrade.json; systemctl is-active job.service || true; cat /run/stub-nvidia/loaded 2>/dev/null || echo none; "
     "dpkg-query -W -f '${Version}/${db:Status-Status} ' nvidia-driver-cuda nvidia-container-toolkit-base libnvidia-container1 2>/dev/null "
@@ -254,3 +265,17 @@ def test_same_pins_are_not_tried_again_by_themselves(hosts):
     assert f"returned from its upgrade (driver {LATER} to {POISONED}, container toolkit 1.19.0 to 1.17.8-1) at 20" in told
     assert "Set upgrade_retry to true" in told
     assert hosts.snapshots(*GPUS) == before
+
+
+def test_job_that_begins_after_the_drain_keeps_its_host(hosts):
+    """Neither the way there restarts the host under it, nor the way back, whatever upgrade_reboot says."""
+    path = hosts.folder / "job.sh"
+    path.write_text(LATE_JOB)
+    boot = on_hosts(SCENARIO, ["gpu-1"], {"cmd": str(path)}, hosts.folder)["gpu-1"].strip()
+    told = " ".join(hosts.upgrade(FIRST, "--limit", "gpu-1", code=2).split())
+    why = r"returned\. Leave running jobs their host: gpu-1 is not restarted: 1 process uses its GPUs \(sleep pid \d+\)"
+    assert re.search(why, told), told
+    path.write_text(STILL_THERE)
+    assert on_hosts(SCENARIO, ["gpu-1"], {"cmd": str(path)}, hosts.folder)["gpu-1"].split() == [boot, "active"]
+    (seen,) = hosts.look("gpu-1").values()
+    assert (seen["record"]["stage"], seen["record"]["failed"]) == ("rolled_back", "reboot") and is_whole(seen, LATER)

@@ -59,7 +59,10 @@ class Install:
             why = self._why(error)
             done, left = change.undo()
             back, missing = aside.back()
+            # The last: they may need any of it.
             done, left = done + back, left + missing + self._initramfs_back(before)
+            started, stopped = change.start_again()
+            done, left = done + started, left + stopped
             raise Broken(message(why, done, left)) from error
         return driver
 

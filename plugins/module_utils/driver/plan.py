@@ -141,8 +141,8 @@ def files_due(wish, seen, listed, off=(), settled=True):
     if seen["files"].get(repository.LOCAL_SOURCE):
         due.append(repository.LOCAL_SOURCE)
     if wish["source"] != "nvidia":
-        # A distribution has its packages at one version at a time; pins keep them there.
-        due += [repository.SOURCE] if seen["files"][repository.SOURCE] else []
+        # A distribution has its packages at one version at a time; pins keep them there. What role cuda_toolkit has is that role's.
+        due += [repository.SOURCE] if seen["files"][repository.SOURCE] and not seen.get("toolkit") else []
         unwanted = not wish["pins"] and seen["files"][repository.PREFERENCES]
         return due + (preferences_due(seen, settled) if wish["pins"] else [repository.PREFERENCES] if unwanted else [])
     due += sorted(off)
@@ -246,8 +246,12 @@ def mixed(packages, driver):
 
 
 def manifest(wish, packages, driver, kernels, files, brought):
-    """What is written on the host about its driver. kernels: {release: [module files]}; files: {path: SHA-256}."""
+    """What is written on the host about its driver. kernels: {release: [module files]}; files: {path: SHA-256}.
+
+    NVIDIA's repository is none of a driver's that does not come from there: role cuda_toolkit may have it, and it comes and goes with that.
+    """
     mine = owned(wish, packages, driver)
+    others = () if wish["source"] == "nvidia" else (repository.SOURCE, repository.KEYRING)
     return {
         "schema": 1,
         "driver": driver,
@@ -261,5 +265,5 @@ def manifest(wish, packages, driver, kernels, files, brought):
         "packages": mine,
         "held": sorted(name for name in mine if packages[name]["held"]),
         "brought": sorted(name for name in set(brought) if (packages.get(name) or {}).get("version")),
-        "files": {path: value for path, value in sorted(files.items()) if value},
+        "files": {path: value for path, value in sorted(files.items()) if value and path not in others},
     }

@@ -10,12 +10,13 @@ import re
 import shutil
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, dkms, state
-from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import dpkg, units
 
 CONFFILE = re.compile(r"^ (/.*) [0-9a-f]{32}\b", re.MULTILINE)
 EXTENDED = "/var/lib/apt/extended_states"
 ARCHIVES = "/var/cache/apt/archives"
 WANTED = "/etc/systemd/system/*.wants/*"
+SEARCHED = "/usr/sbin:/sbin:/usr/bin:/bin"
 # dkms and the packages' scripts leave files there that no package owns.
 GROWING = (dkms.TREE, dkms.MODULES, "/var/lib/mlinfra", "/etc/apt/keyrings", "/boot")
 
@@ -48,6 +49,7 @@ class Kept:
         self.program = program
         self.files, self.late = {}, set()
         self.wanted = links(WANTED)
+        self.ran = running(program.run, sorted({os.path.basename(path) for path in self.wanted if path.endswith(".service")}))
         self.growing = {top: set(listing(top)) if os.path.isdir(top) else None for top in growing}
 
     def keep(self, path):
@@ -91,6 +93,20 @@ class Kept:
         for path in set(self.wanted) - set(now):
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             os.symlink(self.wanted[path], path)
+
+    def start_again(self):
+        """Start the services that were enabled and ran before: enabling starts none, nor need a package that comes back. As undo()."""
+        stopped = [name for name in self.ran if name not in running(self.program.run, self.ran)]
+        if stopped:
+            self.program.run(["systemctl", "daemon-reload"])
+        failed = {}
+        for name in stopped:
+            code, out, err = self.program.run(["systemctl", "start", name])
+            if code:
+                failed[name] = " ".join((err or out).split())
+        started = [name for name in stopped if name not in failed]
+        left = ["%s ran before and could not be started: %s" % one for one in failed.items()]
+        return ["%s started again" % ", ".join(started)] if started else [], left
 
     def _sweep_growing(self):
         """Remove what no package owns and was not there before, and folders that are empty now."""
@@ -183,6 +199,14 @@ class Transaction(Kept):
 def links(pattern):
     """{path: target} of symbolic links, also of those that lead nowhere."""
     return {path: os.readlink(path) for path in glob.glob(pattern) if os.path.islink(path)}
+
+
+def running(run, names):
+    """Those of these units that run, in their order; none where systemd is not there or does not answer."""
+    if not names or not shutil.which("systemctl", path=SEARCHED):
+        return []
+    code, out, unused = run(units.question(names))
+    return [name for name, one in units.parse(out, names).items() if one["active"] == "active"] if not code else []
 
 
 def listing(top):

@@ -20,14 +20,27 @@ DRIVER = "efa"
 
 
 def look(host):
-    """{processes: [{pid, program}], references}. host: gpu.reading.Host; references is 0 where the module is not loaded."""
-    processes = []
+    """{processes: [{pid, program}], hidden, references}. host: gpu.reading.Host.
+
+    hidden: how many processes could not be looked at; references is 0 where the module is not loaded.
+    """
+    processes, hidden = [], 0
     for pid, targets in open_files.each(host.path("/proc")):
+        hidden += targets is None
         if any(is_efa(host, target) for target in targets or ()):
             program = host.text("/proc/%d/comm" % pid, 64).strip() or "a process"
             processes.append({"pid": pid, "program": program})
     count = host.text("/sys/module/%s/refcnt" % DRIVER, 64).strip()
-    return {"processes": processes, "references": int(count) if count.isdigit() else 0}
+    return {"processes": processes, "hidden": hidden, "references": int(count) if count.isdigit() else 0}
+
+
+def known(found, container):
+    """[{pid, program}] of those that a restart would end; None where it cannot be told whether there are any. found: see look.
+
+    container: the module is the machine's outside, and so is who else uses it.
+    """
+    unseen = found["hidden"] or found["references"] and not container
+    return None if unseen and not found["processes"] else found["processes"]
 
 
 def is_efa(host, path):

@@ -28,6 +28,12 @@ IDLE = frozenset(
 )  # fmt: skip
 # Open files that are looked at at most: about two seconds (8 microseconds each, measured).
 MOST = 250_000
+# Whose users are told of: what to say where it is not known whether there are any.
+HINTS = {
+    "GPUs": "nvidia-smi does not say, and not all open files could be looked at; fuser -v /dev/nvidia* shows them",
+    "EFA devices": "not all open files could be looked at, or the kernel counts module efa as used by what does not show here; "
+    "see fuser -v /dev/infiniband/uverbs* and /sys/module/efa/refcnt",
+}
 # Processes that a message names; a job and its helpers may be hundreds.
 NAMED = 8
 
@@ -55,15 +61,17 @@ def listed(found):
     return [{"pid": pid, "program": found[pid]} for pid in sorted(found)]
 
 
-def words(users):
-    """Half a sentence about what look() returned, as "2 processes use its GPUs (python3 pid 4711, python3 pid 4712)"."""
+def words(users, devices="GPUs"):
+    """Half a sentence about what look() returned, as "2 processes use its GPUs (python3 pid 4711, python3 pid 4712)".
+
+    devices: one of HINTS.
+    """
     if users is None:
-        hint = "nvidia-smi does not say, and not all open files could be looked at; fuser -v /dev/nvidia* shows them"
-        return "it cannot be told whether processes use its GPUs (%s)" % hint
+        return "it cannot be told whether processes use its %s (%s)" % (devices, HINTS[devices])
     who = ", ".join("%s pid %s" % (one["program"] or "unknown", one["pid"]) for one in users[:NAMED])
     who += " and %d more" % (len(users) - NAMED) if len(users) > NAMED else ""
     count = "%d processes use" % len(users) if len(users) > 1 else "1 process uses" if users else "no process uses"
-    return "%s its GPUs%s" % (count, " (%s)" % who if who else "")
+    return "%s its %s%s" % (count, devices, " (%s)" % who if who else "")
 
 
 def by_open_files(host, most):

@@ -9,7 +9,10 @@ import subprocess
 import sys
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
+from scripts import tree
 from tests.unit.plugins.module_utils.upgrade.hosts import LATER, pins
 
 HOSTS = {
@@ -54,3 +57,37 @@ def test_pins_are_wanted(upgrade):
 def test_hosts_without_gpus_are_left_alone(upgrade):
     told = upgrade(0, "--limit", "two", nvidia_driver_pins=pins(LATER))
     assert "no NVIDIA GPU" in told and "Take the host" not in told.replace("skipping", "")
+
+
+BUSY = [{"pid": 4711, "program": "python3"}]
+
+
+@pytest.mark.parametrize(
+    ("users", "busy", "is_back", "failed", "in_use"),
+    [
+        ([], "refuse", False, None, False),
+        (BUSY, "refuse", False, None, True),
+        (None, "refuse", False, None, True),
+        (BUSY, "proceed", False, None, False),
+        (BUSY, "refuse", True, "install", True),
+        (BUSY, "refuse", True, "reboot", True),
+        (BUSY, "refuse", True, "verify", False),
+    ],
+)
+def test_a_restart_asks_for_users_unless_the_host_was_restarted_already(users, busy, is_back, failed, in_use):
+    known = DataLoader().load_from_file(str(tree.CHECKOUT / "playbooks" / "vars" / "upgrade.yml"), trusted_as_template=True)
+    known.update(inventory_hostname="one", ansible_facts={"mlinfra_gpu": {"users": users}}, _upgrade_is_back=is_back, __upgrade_busy=busy)
+    known["__upgrade_stage"] = {"record": {"stage": "rollback" if is_back else "reboot", "failed": failed}}
+    templar = Templar(DataLoader(), variables=known)
+    assert templar.template(known["_upgrade_in_use"]) is in_use
+    if users:
+        told = templar.template(known["_upgrade_in_use_problem"])
+        assert told.startswith("one is not restarted: 1 process uses its GPUs (python3 pid 4711), and the restart would end what they do.")
+
+
+def test_who_uses_the_gpus_is_asked_right_before_a_restart():
+    tasks = DataLoader().load_from_file(str(tree.CHECKOUT / "playbooks" / "tasks" / "upgrade-move.yml"))
+    (restart,) = [task["block"] for task in tasks if task["name"] == "Restart it"]
+    assert [next(iter(set(task) - {"name", "when", "vars"})) for task in restart] == [
+        "mlinfra.hosts.gpu_facts", "ansible.builtin.fail", "ansible.builtin.include_role", "ansible.builtin.reboot",
+    ]  # fmt: skip

@@ -68,6 +68,32 @@ def test_a_data_root_on_the_instance_store_ties_the_daemon_to_it(runtime, settin
     assert message.startswith("h1: the data root /data/") and "has failed: the engine would fill the root disk" in message
 
 
+BAKE = {"__bake_builder": True, "instance_store_mount_point": "/data/"}
+ROOTS = {
+    "docker": ({"container_runtime_daemon": {"data-root": "/data/docker", "debug": None}}, "data-root", "/var/lib/docker"),
+    "containerd": ({"container_runtime_containerd": {"root": "/data/containerd", "debug": None}}, "root", "/var/lib/containerd"),
+    "podman": ({}, "data_root", "/var/lib/containers/storage"),
+}
+
+
+@pytest.mark.parametrize("engine", sorted(ROOTS))
+def test_a_data_root_on_the_instance_store_is_left_to_the_hosts_of_an_image(runtime, engine):
+    own, key, root = ROOTS[engine]
+    for settings in ({"container_runtime_data_root": f"/data/{engine}"}, own):
+        known = {"container_runtime_engine": engine, **settings}
+        wished = f"/data/{engine}" if settings else root
+        other = {**BAKE, "instance_store_mount_point": "/other"}
+        for bake, expected in ((BAKE, root), (other, wished), ({"__bake_builder": True}, wished)):
+            assert runtime("_container_runtime_data_root", **known, **bake) == expected
+            if engine != "podman":
+                wish = runtime("_container_runtime_daemon" if engine == "docker" else "_container_runtime_containerd", **known, **bake)
+                assert wish.get(key) == (None if expected == root else expected)
+                assert "debug" in wish or settings is not own, "what else the user set stays"
+        assert runtime("_container_runtime_data_root", instance_store_mount_point="/data", **known) == wished, "on a host"
+    elsewhere = {"container_runtime_engine": engine, "container_runtime_data_root": "/srv/engine", **BAKE}
+    assert runtime("_container_runtime_root_setting", **elsewhere) == "/srv/engine"
+
+
 @pytest.mark.parametrize("settings", [{}, {"container_runtime_engine": "podman", "container_runtime_data_root": "/data/podman"}])
 def test_others_are_not_tied(runtime, settings):
     assert not [path for path in wrong(runtime, store="failed", **settings) if path.endswith("mlinfra-instance-store.conf")]

@@ -92,13 +92,17 @@ def test_secure_boot_wants_a_key(ask, keys, settings, is_refused):
         ({"container": True}, {"efa_reboot": "if_required"}, False),
         ({"users": BUSY}, {"efa_reboot": "if_required"}, False),
         ({"users": None}, {"efa_reboot": "if_required"}, False),
+        ({}, {"efa_reboot": "if_required", "device_users": BUSY}, False),
+        ({}, {"efa_reboot": "if_required", "device_users": None}, False),
         ({}, {"efa_reboot": "if_required", "ansible_check_mode": True}, False),
         ({}, {"efa_reboot": "if_required", "ansible_connection": "local"}, False),
         ({}, {"efa_reboot": "if_required", "ansible_connection": "ansible.builtin.local"}, False),
     ],
 )
 def test_a_reboot_is_asked_for_and_never_under_jobs(ask, facts, settings, is_due):
-    assert ask("_efa_reboot_due", facts, {"reboot_required": True}, **settings) is is_due
+    settings = dict(settings)
+    seen = {"reboot_required": True, "users": settings.pop("device_users", [])}
+    assert ask("_efa_reboot_due", facts, seen, **settings) is is_due
     assert ask("_efa_reboot_due", facts, **settings) is False
 
 
@@ -107,6 +111,10 @@ def test_why_a_host_was_not_rebooted(ask):
     told = ask("_efa_waits", {"users": BUSY}, efa_reboot="if_required")
     assert "It was not rebooted, as 1 process uses its GPUs (python3 pid 4711). Drain it" in told
     assert "as it cannot be told whether processes use" in ask("_efa_waits", {"users": None}, efa_reboot="if_required")
+    told = ask("_efa_waits", (), {"users": BUSY}, efa_reboot="if_required")
+    assert "It was not rebooted, as 1 process uses its EFA devices (python3 pid 4711). Drain it" in told
+    told = ask("_efa_waits", {"users": BUSY}, {"users": None}, efa_reboot="if_required")
+    assert "as 1 process uses its GPUs (python3 pid 4711), and it cannot be told whether processes use its EFA devices (" in told
 
 
 def test_headers_of_the_kernel_that_runs(ask):

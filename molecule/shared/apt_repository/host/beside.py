@@ -26,6 +26,7 @@ WantedBy=multi-user.target
 """
 # As deb-systemd-helper does for what a package had enabled.
 FORGETS = '#!/bin/sh\nset -e\n[ "$1" != purge ] || rm -f /etc/systemd/system/*.wants/nvidia-imex.service\n'
+STOPS = '#!/bin/sh\nset -e\n[ "$1" != remove ] || systemctl -q stop nvidia-imex.service || true\n'
 
 
 def packages(upstream: str) -> list[Package]:
@@ -44,7 +45,7 @@ def packages(upstream: str) -> list[Package]:
             },
             programs=("/usr/bin/nvidia-imex",),
             conffiles=(NODES,),
-            scripts={"postrm": FORGETS},
+            scripts={"prerm": STOPS, "postrm": FORGETS},
         ),
         Package(f"libnvsdm{suffix}", f"{upstream}-1", "NVSwitch device monitoring library", files={LIBRARY: f"libnvsdm {upstream}\n"}),
     ]

@@ -22,6 +22,7 @@ echo "installing with $*"
 printf '# EFA installer version: %s\\n# Packages installed:\\nefa_1_amd64 efa-config_1_all libfabric_1_amd64 openmpi40_1_amd64\\n' \
     1.47.0 > LIST
 """
+JOB = [{"pid": 7, "program": "python3"}]
 BOOKWORM = {
     "platform_names": ["Debian-12"],
     "distribution": "Debian",
@@ -150,10 +151,12 @@ def test_an_installer_that_only_says_so_is_no_success(answer):
     assert "ended well, and this is still to be done: install EFA software 1.47.0" in answer(script="exit 0\n")["msg"]
 
 
-def test_a_reboot_that_the_installer_wants_is_handed_on(host, answer):
+def test_a_reboot_that_the_installer_wants_is_handed_on_with_those_it_would_end(host, answer, monkeypatch):
     host["fabric"] = ""
+    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": JOB, "hidden": 0, "references": 1})
     told = answer(script=INSTALLER + "echo '- Please reboot to complete the installation.'\n")
-    assert told["reboot_required"] and told["unmet"] == []
+    assert told["reboot_required"] and told["unmet"] == [] and told["users"] == JOB
+    assert answer(archive=None)["users"] == [], "nobody is asked for where no reboot waits"
 
 
 def test_devices_that_do_not_answer_are_unmet(host, answer):
@@ -222,7 +225,7 @@ def test_what_a_failed_installer_may_have_brought_is_written_down_until_it_is_li
 
 def test_a_way_back_waits_for_jobs(host, answer, monkeypatch):
     answer()
-    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": [{"pid": 7, "program": "python3"}], "references": 1})
+    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": JOB, "hidden": 0, "references": 1})
     assert not answer(archive=None)["changed"], "what is as wished disturbs nobody"
     (host["folder"] / "log").unlink()
     told = answer(limits=False)

@@ -55,7 +55,7 @@ def host(tmp_path, monkeypatch):
         module.remove.os.path, "isdir", lambda path, real=module.remove.os.path.isdir: path == "/sys/module/efa" or real(path)
     )
     monkeypatch.setattr(module.remove, "wait_for_dpkg", lambda: None)
-    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": state["users"], "references": state["references"]})
+    monkeypatch.setattr(module.users, "look", lambda _host: {"processes": state["users"], "hidden": 0, "references": state["references"]})
     monkeypatch.setattr(module.carry, "LOG", str(log))
     monkeypatch.setattr(module.carry.installed, "FILE", str(listed))
     monkeypatch.setattr(module.carry.unfinished, "FILE", str(tmp_path / "unfinished"))

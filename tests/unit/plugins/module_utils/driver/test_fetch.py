@@ -46,6 +46,9 @@ class Change:
     def undo(self):
         return [], []
 
+    def start_again(self):
+        return [], []
+
 
 def test_a_source_that_is_gone_when_all_is_fetched(monkeypatch):
     monkeypatch.setattr(transaction, "Transaction", Change)

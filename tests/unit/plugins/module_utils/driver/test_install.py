@@ -21,6 +21,10 @@ class Change:
         Change.undone += 1
         return ["2 packages purged"], []
 
+    def start_again(self):
+        assert Change.undone
+        return ["nvidia-imex.service started again"], []
+
 
 def failing(error):
     raise error
@@ -37,7 +41,7 @@ def job(monkeypatch):
 @pytest.mark.parametrize("error", [apt.Failed("driver", "E: no"), OSError(28, "No space left on device"), KeyError("packages")])
 def test_any_failure_is_undone(job, monkeypatch, error):
     monkeypatch.setattr(job, "_forward", lambda change, images, aside: failing(error))
-    with pytest.raises(install.Broken, match=r"The host is as it was before \(2 packages purged\)"):
+    with pytest.raises(install.Broken, match=r"The host is as it was before \(2 packages purged, nvidia-imex.service started again\)"):
         job.carry_out()
     assert Change.undone == 1
 

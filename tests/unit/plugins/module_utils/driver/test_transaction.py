@@ -12,7 +12,19 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import transa
 
 
 class Program:
-    """Stands where apt and dpkg are; nothing is installed in these tests."""
+    """Stands where apt and dpkg are, and systemd; nothing is installed in these tests. running: units that run."""
+
+    def __init__(self):
+        self.running, self.broken, self.asked = set(), set(), []
+
+    def run(self, command):
+        self.asked.append(command[1:3])
+        names = command[command.index("--") + 1 :] if "--" in command else command[2:]
+        if command[1] == "show":
+            return 0, "\n\n".join("LoadState=loaded\nActiveState=%sactive" % ("" if name in self.running else "in") for name in names), ""
+        failed = self.broken.intersection(names)
+        self.running.update(set(names) - failed)
+        return (1, "", "Job for it\nfailed.") if failed else (0, "", "")
 
     def call(self, what, command, data=None):
         return ""
@@ -71,6 +83,50 @@ def test_services_that_a_package_forgot_are_enabled_again(change, tmp_path):
     change.wanted = {str(wants / "nvidia-imex.service"): "/usr/lib/systemd/system/nvidia-imex.service"}
     change.undo()
     assert (wants / "nvidia-imex.service").readlink() == Path("/usr/lib/systemd/system/nvidia-imex.service")
+
+
+@pytest.fixture
+def services(tmp_path, monkeypatch):
+    """Function (running units) → a change on a host that has three services enabled."""
+    monkeypatch.setattr(transaction.shutil, "which", lambda name, path=None: "/usr/bin/" + name)
+    (tmp_path / "multi-user.target.wants").mkdir()
+    for name in ("nvidia-imex.service", "nvidia-persistenced.service", "off.service", "some.timer"):
+        (tmp_path / "multi-user.target.wants" / name).symlink_to(tmp_path / name)
+    monkeypatch.setattr(transaction, "WANTED", str(tmp_path / "*.wants/*"))
+    monkeypatch.setattr(transaction, "GROWING", [])
+    monkeypatch.setattr(transaction.state, "packages", dict)
+
+    def begin(*names):
+        program = Program()
+        program.running = set(names)
+        return transaction.Transaction(program, "nvidia")
+
+    return begin
+
+
+def test_what_ran_before_and_does_not_any_more_is_started(services):
+    change = services("nvidia-imex.service", "nvidia-persistenced.service")
+    change.program.running = {"nvidia-persistenced.service"}
+    assert change.start_again() == (["nvidia-imex.service started again"], [])
+    assert change.program.asked[-2:] == [["daemon-reload"], ["start", "nvidia-imex.service"]]
+
+
+def test_what_did_not_run_or_runs_is_left(services):
+    change = services("nvidia-imex.service")
+    assert change.start_again() == ([], []) and [one[0] for one in change.program.asked] == ["show", "show"]
+
+
+def test_what_cannot_be_started_is_told_and_the_others_are(services):
+    change = services("nvidia-imex.service", "nvidia-persistenced.service")
+    change.program.running, change.program.broken = set(), {"nvidia-imex.service"}
+    told = "nvidia-imex.service ran before and could not be started: Job for it failed."
+    assert change.start_again() == (["nvidia-persistenced.service started again"], [told])
+
+
+def test_a_host_without_systemd_has_no_services(services, monkeypatch):
+    monkeypatch.setattr(transaction.shutil, "which", lambda name, path=None: None)
+    change = services("nvidia-imex.service")
+    assert change.start_again() == ([], []) and not change.program.asked
 
 
 def test_settings_of_a_package_that_another_one_replaces_come_back(change, tmp_path, monkeypatch):

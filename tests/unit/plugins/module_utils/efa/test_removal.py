@@ -166,5 +166,23 @@ def test_who_has_a_device_open(tmp_path):
     (tmp_path / "sys/module/efa").mkdir(parents=True)
     (tmp_path / "sys/module/efa/refcnt").write_text("2\n")
     found = users.look(reading.Host(str(tmp_path)))
-    assert found == {"processes": [{"pid": 31, "program": "python3"}, {"pid": 210, "program": "python3"}], "references": 2}
-    assert users.look(reading.Host(str(tmp_path / "nowhere"))) == {"processes": [], "references": 0}
+    assert found == {"processes": [{"pid": 31, "program": "python3"}, {"pid": 210, "program": "python3"}], "hidden": 0, "references": 2}
+    assert users.look(reading.Host(str(tmp_path / "nowhere"))) == {"processes": [], "hidden": 0, "references": 0}
+
+
+JOB = [{"pid": 31, "program": "python3"}]
+
+
+@pytest.mark.parametrize(
+    ("processes", "hidden", "references", "container", "told"),
+    [
+        ([], 0, 0, False, []),
+        (JOB, 0, 1, False, JOB),
+        (JOB, 3, 2, False, JOB),
+        ([], 0, 2, False, None),
+        ([], 0, 2, True, []),
+        ([], 3, 0, True, None),
+    ],
+)
+def test_nobody_is_said_only_when_all_was_looked_at(processes, hidden, references, container, told):
+    assert users.known({"processes": processes, "hidden": hidden, "references": references}, container) == told

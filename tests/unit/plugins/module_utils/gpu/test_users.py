@@ -122,6 +122,12 @@ def test_words(found, told):
     assert gpu_users(found).startswith(told)
 
 
+def test_words_of_other_devices():
+    job = [{"pid": 7, "program": "python3"}]
+    assert gpu_users(job, "EFA devices") == "1 process uses its EFA devices (python3 pid 7)"
+    assert "processes use its EFA devices (not all open files could" in gpu_users(None, devices="EFA devices")
+
+
 @given(st.integers(9, 500))
 def test_a_message_names_a_few(number):
     told = gpu_users([{"pid": pid, "program": "python3"} for pid in range(number)])
