@@ -307,7 +307,7 @@ def run(module, backend, folder):
     prepare.refuse(decided["problems"])
     program = backend.program(module.run_command, wish["proxy"], wish["lock_timeout"])
     job = backend.install(wish, seen, decided, program)
-    job.gpu, job.platform = dict(reading.gpu(Host()), container=seen["container"], **(wish["gpu"] or {})), platform.look()
+    job.gpu, job.platform = {**reading.gpu(Host()), "container": seen["container"], **(wish["gpu"] or {})}, platform.look()
     job.host = hosts.of(job.gpu, job.platform)
     made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
     was = record.snapshot(seen["packages"], job.host, sorted(made, key=versions.kernel_key), seen["manifest"].get("source"))
