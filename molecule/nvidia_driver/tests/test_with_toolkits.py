@@ -18,15 +18,15 @@ echo "said: $(dpkg-query -W -f '${Version}' cuda-libraries-12-8) $(apt-cache pol
 """
 
 
-def changed(folder, *roles):
-    """How many tasks of these roles, one after the other, changed something."""
+def changed(folder, *roles, host=HOST, **others):
+    """How many tasks of these roles, one after the other, changed something on a host. others: more variables."""
     tasks = [{"name": f"Run {role}", "ansible.builtin.include_role": {"name": f"mlinfra.hosts.{role}"}} for role in roles]
-    wishes = {"cuda_toolkit_versions": ["12.8"], "cuda_toolkit_profile": "runtime"}
+    wishes = {"cuda_toolkit_versions": ["12.8"], "cuda_toolkit_profile": "runtime", **others}
     playbook = folder / "roles.yml"
-    playbook.write_text(json.dumps([{"name": "Run roles", "hosts": HOST, "gather_facts": False, "vars": wishes, "tasks": tasks}]))
+    playbook.write_text(json.dumps([{"name": "Run roles", "hosts": host, "gather_facts": False, "vars": wishes, "tasks": tasks}]))
     done = play(SCENARIO, playbook)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return changes(done.stdout)[HOST]
+    return changes(done.stdout)[host]
 
 
 def test_a_second_run_changes_nothing_whichever_comes_first(tmp_path):
@@ -38,3 +38,25 @@ def test_a_second_run_changes_nothing_whichever_comes_first(tmp_path):
     toolkit, driver = versions.split()
     assert "Signed-By: /etc/apt/keyrings/mlinfra-nvidia.gpg" in text and toolkit == "12.8.1-1"
     assert driver.startswith("535."), "the driver would move to NVIDIA's"
+
+
+# The same repository, as apt sees another one.
+OTHER = "https://developer.download.nvidia.com/compute/cuda/repos/."
+ADDRESSES = """#!/bin/sh
+cd /etc/apt/sources.list.d
+echo "said: $(sed -n 's/^URIs: .*repos//p' mlinfra-nvidia.sources mlinfra-nvidia-toolkit.sources | tr '\\n' ' ')"
+apt-get -qq update 2>&1
+"""
+
+
+def test_toolkits_of_another_address_than_the_drivers(tmp_path):
+    host = "nvidia-trixie-0"
+    path = tmp_path / "addresses.sh"
+    path.write_text(ADDRESSES)
+    assert changed(tmp_path, "cuda_toolkit", host=host, cuda_toolkit_repository=OTHER) > 0
+    assert changed(tmp_path, "nvidia_driver", "cuda_toolkit", host=host, cuda_toolkit_repository=OTHER) == 0
+    said = on_hosts(SCENARIO, [host], {"cmd": str(path)}, tmp_path)[host].partition("said: ")[2].strip()
+    assert said == "/debian13/x86_64/ /./debian13/x86_64/", "apt complains, or an address is missing"
+    # Of one address there is one source again.
+    assert changed(tmp_path, "nvidia_driver", "cuda_toolkit", host=host) > 0
+    assert changed(tmp_path, "nvidia_driver", "cuda_toolkit", host=host) == 0

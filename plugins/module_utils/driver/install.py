@@ -183,7 +183,7 @@ class Install:
         """{path: bytes} of the files of this wish."""
         found = {state.NOUVEAU: state.NOUVEAU_TEXT.encode(), state.UMAD: state.UMAD_TEXT.encode()}
         found.update({path: text.encode() for path, text in self.decided["off"].items()})
-        found[repository.LOCAL_SOURCE] = found[repository.SOURCE] = None
+        found.update(dict.fromkeys(state.OWN_SOURCES))
         if self.wish["source"] != "distribution":
             source, keyring = repository.own_files(self.wish)
             own = repository.source_text(self.wish["repository"], keyring, self.wish.get("suites") or ["/"]).encode()
@@ -245,6 +245,7 @@ class Install:
             then = "Choose another nvidia_driver_version, or mend the package source."
             if error.what in ("lists", "download"):
                 then = "The package source is not what it was when this run chose from it, or has gone: mend it, then run this again."
+            then = apt.waiting(output) or then
             return {"what": what, "lines": self.reasons(output), "next": then}
         return {"what": "Driver %s could not be set up" % wished, "lines": [str(error)], "next": "Mend that, then run this again."}
 

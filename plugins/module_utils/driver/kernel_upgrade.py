@@ -41,6 +41,12 @@ def image(platform, release):
 
 def problem(job, package, kernel):
     """The message about a kernel whose headers no source has, and in whose place no other comes."""
+    if job.wish["pins"]:
+        return (
+            "%s has no candidate: DKMS cannot build the driver for kernel %s without its headers, which is of nvidia_driver_pins, or newer "
+            "than those and what this host starts. Remove that kernel, add a source that has its headers, or resolve again for this host "
+            "with kernel_upgrade." % (package, kernel)
+        )
     if job.wish.get("kernel_upgrade", "never") != "never" and not job.wish["pins"] and job.host["platform"]:
         what = newer_kernel.kind(job.host["platform"], job.seen["running"])
         return (

@@ -9,6 +9,7 @@ import time
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     dkms,
+    following_headers,
     going_along,
     installer,
     kernel_upgrade,
@@ -23,6 +24,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     verified,
     versions,
 )
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as schema
 
 
@@ -87,6 +89,7 @@ def prepare(job, folder):
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
     refuse(headers_problems(job, options))
+    following_headers.apply(job, options)
     return simulate(job, add, options)
 
 
@@ -131,6 +134,7 @@ def from_repository(job, staged):
     gone = [repository.PINNING] if any((job.seen["packages"].get(one) or {}).get("version") for one in ours) else []
     # As it is staged, or no longer wished.
     gone.append(repository.LOCAL_SOURCE)
+    gone += [repository.TOOLKIT_SOURCE] if repository.TOOLKIT_SOURCE in decided["files_due"] else []
 
     def options(preferences):
         return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"], gone=gone)
@@ -173,12 +177,14 @@ def from_distribution(job, options):
 
 def choose_pinned(job, options):
     """Take the pinned versions. options: apt's, for sources besides the host's. :raises Refused: the pins do not hold here."""
-    names = sorted(pinned.packages_of_role(job.wish))
-    offered = job.program.versions(names, options)
+    headers = dict(names.headers(job.wish["pins"]["platform"], one) for one in pinned.beyond(job.wish, job.seen))
+    offered = job.program.versions(sorted(set(pinned.packages_of_role(job.wish)).union(headers)), options)
     if not job.seen["lists"]:
         # What the distribution offers is not known yet; the run that reads the lists judges it.
         for name, version in pinned.exact(job.wish["pins"], pinned.of_kernels(job.wish["pins"])).items():
             offered.setdefault(name, []).append(version)
+        for name, version in headers.items():
+            offered.setdefault(name, []).append(version or "any")
     judge_pins(job, offered)
     job.picked = pinned.exact(job.wish["pins"], job.wish["packages"] + job.wish["companions"])
 

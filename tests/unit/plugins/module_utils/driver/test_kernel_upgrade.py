@@ -90,6 +90,13 @@ def test_refusal_names_the_kind_and_the_next_step():
     assert "Set nvidia_driver_kernel_upgrade to if_required on a host with a kernel of its own, for a newer one" in told
 
 
+def test_refusal_of_a_kernel_that_pins_go_with():
+    pins = {"platform": "Debian-12", "packages": {}, "kernels": [{"release": "6.1.0-40-amd64", "headers": None, "image": None}]}
+    one = job([], pins=pins, kernels=["6.1.0-40-amd64"], host={"header_kernels": ["6.1.0-40-amd64"]})
+    (told,) = prepare.headers_problems(one, [])
+    assert told.startswith(f"linux-headers-{RUNNING} has no candidate") and "or resolve again for this host with kernel_upgrade" in told
+
+
 def test_amazons_kernel_stays_in_its_package():
     versions = ["6.12.20-23.97.amzn2023", "6.12.40-64.114.amzn2023"]
     offered = {
