@@ -19,6 +19,11 @@ options:
     description: What M(mlinfra.hosts.uv_environment_info) returned, by host. A host with nothing is left out.
     type: dict
     required: true
+  by_host:
+    description: Whether C(failures) are told by host, so that each host can look up its own.
+    type: bool
+    default: false
+    version_added: 0.7.0
 """
 
 EXAMPLES = r"""
@@ -31,7 +36,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Lists of sentences under C(failures) and C(notes).
+  description:
+    - Lists of sentences under C(failures) and C(notes).
+    - With O(by_host), C(failures) is a dict of such lists, with the hosts that a sentence names as keys.
   type: dict
   sample:
     failures: []
@@ -44,13 +51,14 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 
-def environment_differences(results: Any) -> dict[str, list[str]]:
+def environment_differences(results: Any, by_host: bool = False) -> dict[str, Any]:
     # Here, because Ansible loads all filters of a collection for any one of them.
     from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import compare
 
     if not isinstance(results, Mapping) or not all(isinstance(result, Mapping) for result in results.values()):
         raise AnsibleFilterError("environment_differences wants a mapping of hosts to results of mlinfra.hosts.uv_environment_info.")
-    return compare.differences({host: result["environments"] for host, result in results.items() if "environments" in result})
+    compared = compare.by_host if by_host else compare.differences
+    return compared({host: result["environments"] for host, result in results.items() if "environments" in result})
 
 
 class FilterModule:

@@ -21,6 +21,8 @@ description:
   - A host behind a bastion is reached through it with the same key and the same file of known hosts. When its bastion is not running,
     the host is listed nevertheless, ssh to it ends at once with the reason, and C(mlinfra_access_problem) holds that reason.
   - Host keys are kept under the instance id, so that a new instance at an old address is not mistaken for a changed host.
+  - A connection that is silent for long, as during the build of a driver, is kept alive (C(ServerAliveInterval=30)); what
+    C(ansible_ssh_args) says of it counts.
 requirements:
   - botocore
 options:

@@ -49,6 +49,13 @@ options:
           - Instead of O(layout[].profiles), a word of nvidia-mig-parted. V(all-disabled); V(all-enabled) (MIG on, no instance);
             V(all-balanced); or V(all-1g.10gb), with any profile, for as many of it as fit.
         type: str
+  defer:
+    description:
+      - Whether a host whose driver does not answer keeps the layout for its next boot, instead of failing. For one that waits for a restart
+        into its driver. Profiles are checked then only.
+    type: bool
+    default: false
+    version_added: 0.7.0
 """
 
 EXAMPLES = r"""
@@ -76,6 +83,11 @@ reboot_required:
   returned: success
   type: list
   elements: int
+deferred:
+  description: Why the layout is made with the next boot only, by O(defer). null where it is not so.
+  returned: success
+  type: str
+  version_added: 0.7.0
 users:
   description: >-
     Processes that a reboot would end, on whichever GPU, as C(users) of M(mlinfra.hosts.gpu_facts). Read after the change where
@@ -125,6 +137,7 @@ ARGUMENTS = {
             "config": {"type": "str"},
         },
     },
+    "defer": {"type": "bool", "default": False},
 }
 UNIT = "mlinfra-mig.service"
 PROGRAM = "mig.boot"
@@ -158,14 +171,16 @@ def enable(files):
 
 
 def look(module):
-    """The GPUs; None where check mode runs before there is a driver."""
+    """(GPUs, why they wait for the next boot); (None, None) where check mode runs before there is a driver."""
     try:
-        return reading.look(boot.run)
+        return reading.look(boot.run), None
     except reading.Unreadable as error:
+        if module.params["defer"]:
+            return None, str(error)
         if not module.check_mode:
             raise
         module.warn("%s In check mode the layout is taken to change." % error)
-        return None
+        return None, None
 
 
 def using(gpus):
@@ -178,7 +193,7 @@ def run(module):
     problems = plan.input_problems(layout)
     if problems:
         raise carry.Refused("\n".join(problems))
-    gpus = look(module)
+    gpus, deferred = look(module)
     decided = plan.decide(layout, gpus) if gpus is not None else {"problems": [], "steps": [], "targets": {}}
     if decided["problems"]:
         raise carry.Refused("\n".join(decided["problems"]))
@@ -188,18 +203,19 @@ def run(module):
     found = carry.specifications() if module.get_bin_path(carry.CTK) else []
     stale = gpus is not None and carry.is_stale(found, plan.devices(decided["targets"], gpus))
     cdi = [path for path, _names in found] if decided["steps"] or stale else []
-    changed = bool(gpus is None or decided["steps"] or due or cdi or not enabled)
+    changed = bool((gpus is None and not deferred) or decided["steps"] or due or cdi or not enabled)
     steps, waiting = [step["what"] for step in decided["steps"]], []
     if changed and not module.check_mode:
         # Kept first: what waits for a reboot is made by the unit then.
         enable(files)
-        steps, waiting = carry.act(layout, boot.run, gpus, found if cdi else [])
+        steps, waiting = ([], []) if deferred else carry.act(layout, boot.run, gpus, found if cdi else [])
     shown = steps + ["write %s" % one for one in due] + ([] if enabled else ["enable %s" % UNIT])
     return {
         "changed": changed,
         "wanted": changed,
         "steps": steps,
         "reboot_required": waiting,
+        "deferred": deferred,
         # Looked at as late as can be: a job may have begun on another GPU meanwhile.
         "users": using(reading.look(boot.run) if waiting else gpus),
         "gpus": [{key: gpu[key] for key in ("index", "uuid", "mode", "instances")} for gpu in gpus or []],

@@ -11,6 +11,10 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple, Optional
 
+# A driver's build says nothing for minutes, and NAT gateways forget a connection that was idle for 350 seconds ("NAT gateway basics" of the
+# VPC user guide). A host that does not answer for five minutes is given up. Ansible gives ssh_args first, where the first word counts.
+ALIVE = ("-o", "ServerAliveInterval=30", "-o", "ServerAliveCountMax=10")
+
 
 class SshOptions(NamedTuple):
     """The user's choices, the same for every host. None leaves ssh's own default."""
@@ -48,7 +52,7 @@ def parse_hop(text: str) -> Hop:
 
 def common_args(instance_id: str, options: SshOptions, hop: Optional[Hop] = None) -> str:
     """Value of ``ansible_ssh_common_args``; Ansible splits it as a shell would."""
-    words = _host_key_words(instance_id, options)
+    words = _host_key_words(instance_id, options) + list(ALIVE)
     if hop:
         words += ["-o", f"ProxyCommand={_proxy_command(hop, options)}"]
     return shlex.join(words)

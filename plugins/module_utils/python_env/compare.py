@@ -15,6 +15,25 @@ def differences(hosts):
     Python or machine, is a note; another result of the same list on the same ones is a failure.
     """
     found = {"failures": [], "notes": []}
+    for kind, text, _pair in _found(hosts):
+        found[kind].append(text)
+    return found
+
+
+def by_host(hosts):
+    """As differences, but failures is {host: [text]}: either of the two that a text names may be the wrong one."""
+    found = {"failures": {}, "notes": []}
+    for kind, text, pair in _found(hosts):
+        if kind == "notes":
+            found[kind].append(text)
+            continue
+        for host in pair:
+            found[kind].setdefault(host, []).append(text)
+    return found
+
+
+def _found(hosts):
+    """(kind, text, hosts) of each difference."""
     first = {}
     for host, environments in hosts.items():
         for environment in environments:
@@ -24,8 +43,7 @@ def differences(hosts):
             if other != host:
                 kind, text = _compare(model, environment)
                 if kind:
-                    found[kind].append("%s on %s and %s: %s" % (environment["name"], other, host, text))
-    return found
+                    yield kind, "%s on %s and %s: %s" % (environment["name"], other, host, text), (other, host)
 
 
 def _compare(model, environment):

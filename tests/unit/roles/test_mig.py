@@ -36,3 +36,10 @@ def test_no_reboot_under_jobs_of_any_gpu(ask, seen, settings, reboots, told):
     if told:
         said = ask("_mig_waits", seen, **settings)
         assert said.startswith("MIG's mode of GPU 0 on a100-0 changes with the next reboot only") and told in said
+
+
+@pytest.mark.parametrize(("state", "defers"), [("reboot_pending", True), ("coherent", False), ("absent", False), (None, False)])
+def test_a_driver_that_waits_for_a_reboot_takes_the_layout_along(ask, state, defers):
+    facts = {"mlinfra_gpu": {"present": True, "driver_state": state}} if state else {}
+    assert ask("_mig_may_defer", ansible_facts=facts) is defers
+    assert "a100-0 are partitioned with the next reboot" in ask("_mig_waits_for_driver")

@@ -41,6 +41,21 @@ def test_without_a_driver_it_fails_with_the_next_step_and_leaves_nothing(answer,
     assert told["failed"] and "Install the driver first" in told["msg"] and list(tmp_path.iterdir()) == []
 
 
+def test_a_driver_that_waits_for_a_reboot_gets_its_layout_then(answer, monkeypatch, tmp_path):
+    enabled = []
+    monkeypatch.setattr(module.kept_program, "enable", lambda unit, run, start: enabled.append((unit, start)))
+    monkeypatch.setattr(module.kept_program, "is_enabled", lambda unit, target: bool(enabled))
+    layout = [{"gpus": "all", "config": "all-balanced"}]
+    predicted = answer(layout, defer=True, _ansible_check_mode=True)
+    assert predicted["changed"] and list(tmp_path.iterdir()) == [] and predicted["warned"] == []
+    told = answer(layout, defer=True)
+    assert told["changed"] and "no nvidia-smi here" in told["deferred"] and told["reboot_required"] == told["steps"] == []
+    assert json.loads((tmp_path / "layout.json").read_text()) == {"layout": layout}
+    assert enabled == [(module.UNIT, False)] and (tmp_path / "units" / module.UNIT).exists()
+    again = answer(layout, defer=True)
+    assert not again["changed"] and again["deferred"] == told["deferred"]
+
+
 def test_a_wish_that_cannot_be_is_told_before_anything(answer):
     assert answer([{"config": "halves"}])["msg"].startswith("mig_layout[0].config is 'halves'")
 

@@ -22,7 +22,14 @@ def read_by_ssh(args: str) -> dict[str, str]:
 
 
 def test_host_keys_are_kept_by_instance():
-    assert common_args("i-1", SshOptions()) == "-o HostKeyAlias=i-1 -o StrictHostKeyChecking=accept-new"
+    assert common_args("i-1", SshOptions()).startswith("-o HostKeyAlias=i-1 -o StrictHostKeyChecking=accept-new")
+
+
+@needs_ssh
+@pytest.mark.parametrize(("before", "interval"), [("", "30"), ("-o ServerAliveInterval=5 ", "5")])
+def test_a_silent_build_does_not_end_the_connection(before, interval):
+    options = read_by_ssh(before + common_args("i-1", SshOptions(), Hop("10.0.0.1")))  # as Ansible puts ssh_args before it
+    assert (options["serveraliveinterval"], options["serveralivecountmax"]) == (interval, "10")
 
 
 @needs_ssh
