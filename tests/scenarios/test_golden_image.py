@@ -183,8 +183,15 @@ def bake(golden: Golden) -> str:
 
     bake = ("mlinfra.hosts.bake", "--limit", "builder-0")
     said = golden.play(*bake, code=2)
-    assert "seal_confirm is not true: bake ends by taking builder-0" in said and changed(said, "builder-0") == 0
-    confirmed = (*bake, "-e", "seal_confirm=true")
+    assert "seal_confirm is not given: sealing takes builder-0 its" in said and changed(said, "builder-0") == 0
+    said = golden.play(*bake, "-e", "seal_confirm=true", code=2)
+    assert "builder-0 is not among them" in said and changed(said, "builder-0") == 0
+    # Without --limit: what is not named stops it for what is, before anything is changed.
+    named = ("-e", "seal_confirm=builder-0")
+    said = golden.play("mlinfra.hosts.bake", *named, code=2)
+    assert "seal_confirm is builder-0, and mirror-0 is not among them" in said
+    assert [changed(said, host) for host in ("builder-0", "mirror-0")] == [0, 0] and "PLAY [Configure the hosts]" not in said
+    confirmed = (*bake, *named)
     said = golden.play(*confirmed, "--tags", "nvidia_driver", "-e", "mlinfra_gpu_target=v100,b200", code=2)
     assert "mlinfra_gpu_target is [v100, b200]: V100 (Volta) works with the proprietary kernel modules only" in said
     # The roles' own check mode on a bare host is what each scenario begins with.
