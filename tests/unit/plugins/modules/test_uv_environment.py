@@ -291,3 +291,12 @@ def test_info_agrees(run, read, answer, index, path):
     found = answer(info, {"environments": [{"name": "vision", "path": str(path), "python": PYTHON}], "imports": {"vision": "alpha,json"}})
     assert found["environments"][0]["failed_import"] is None, "a survey gives text"
     assert "vision: python is 9.9: there is no such interpreter" in read(line, python="9.9")["msg"]
+
+
+def test_info_refuses_a_python_that_the_list_does_not_hold_for(run, read, index):
+    line = index.add("alpha", "1.0")
+    told = read(line, lowest_python="9.0")["msg"]
+    assert f"vision: its list holds for Python 9.0 and later, and {PYTHON} is Python 3." in told and "set python to it" in told
+    assert read(line, lowest_python="3.2")["reasons"] == ["it is not there"]
+    run(line)
+    assert read(line, lowest_python="9.0")["reasons"] == [], "what works is left alone"
