@@ -64,7 +64,7 @@ def _no_package(found, text, python, index):
 
 
 def _certificate(found, text, python, index):
-    return "the certificate of %s is not trusted (%s): add its authority to the system's store with update-ca-certificates" % (
+    return "the certificate of %s is not trusted (%s): add its authority to the system's store with update-ca-certificates (Debian) or update-ca-trust (RHEL)" % (
         index,
         found.group(0).strip(),
     )

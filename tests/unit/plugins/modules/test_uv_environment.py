@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -249,6 +250,52 @@ def test_what_others_own_does_not_run_as_root(tmp_path):
     assert build.owner_of(tmp_path) == {}
     os.chown(tmp_path, 65534, 65534)
     assert build.owner_of(tmp_path) == {"user": 65534, "group": 65534, "extra_groups": []}
+
+
+@pytest.fixture
+def open_folder():
+    """pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to other users")
+@pytest.mark.parametrize("group", [None, "nogroup"])
+def test_imports_of_a_new_environment_run_as_its_owner(run, index, open_folder, group):
+    path = open_folder / "vision"
+    seen = "import os, pathlib\nversion = '1.0'\nfolder = pathlib.Path(__file__).parent\n"
+    seen += "(folder / 'seen').write_text(f'{os.getuid()} {os.getgid()} {os.getgroups()}')\n"
+    seen += "(pathlib.Path.home() / 'settings').write_text('a home of its own')\n"
+    made = run(index.add("alpha", "1.0", seen), imports=["alpha"], path=str(path), python="/usr/bin/python3", owner="nobody", **({"group": group} if group else {}))
+    assert "folder" in made, made["msg"]
+    (told,) = Path(made["folder"]).glob("lib/python3*/site-packages/seen")
+    assert told.read_text() == "65534 65534 []", "a list's code is run as who asked for it, not as root"
+    record = Path(made["folder"]) / state.RECORD
+    assert (record.stat().st_uid, json.loads(record.read_text())["installed"]) == (65534, {"alpha": "1.0"})
+    assert siblings(path) == [os.path.basename(made["folder"])]
+
+
+def test_root_writes_nothing_after_an_environment_was_given_away(run, index, path, monkeypatch, tmp_path):
+    """Who owns it could put a link in the place of what is written."""
+    done = []
+    monkeypatch.setattr(build, "own", lambda folder, *_who: done.append(os.path.exists(os.path.join(folder, state.RECORD))))
+    monkeypatch.setattr(build, "broken_import", lambda *_what, **_how: done.append("imported"))
+    run(index.add("alpha", "1.0"), imports=["alpha"])
+    assert done == [True, "imported"]
+
+
+@pytest.mark.parametrize(
+    ("there", "path"),
+    [
+        (["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"], "/etc/ssl/certs/ca-certificates.crt"),
+        (["/etc/pki/tls/certs/ca-bundle.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"], "/etc/pki/tls/certs/ca-bundle.crt"),
+        (["/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"], "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+        ([], None),
+    ],
+)
+def test_pip_trusts_what_the_system_trusts(there, path):
+    assert build.certificates(there.__contains__) == path
 
 
 def test_uv_is_installed_by_its_list(run, index, tmp_path):
