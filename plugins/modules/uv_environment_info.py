@@ -52,7 +52,7 @@ options:
         default: /usr/bin/python3
       lowest_python:
         description:
-          - The lowest Python that its list holds for, as V(3.11). An environment that would have to be built with an earlier one is refused.
+          - The lowest Python that its list holds for, as V(3.11). An environment that would be built with an earlier one is refused.
           - Any when left out.
         type: str
         version_added: 0.7.0

@@ -19,8 +19,8 @@ from collections import namedtuple
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import failures, installed, lock, secrets, state
 
-# The system's certificates in one file, the first that is there: of Debian and Ubuntu; of RHEL, Fedora and Amazon Linux, whose pip as it comes
-# from PyPI knows neither. The places of Go's crypto/x509: https://go.dev/src/crypto/x509/root_linux.go
+# The system's certificates in one file, the first that is there: of Debian and Ubuntu, then of RHEL, Fedora and Amazon Linux. A pip as it
+# comes from PyPI knows neither. The places of Go's crypto/x509: https://go.dev/src/crypto/x509/root_linux.go
 CERTIFICATES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",

@@ -16,7 +16,8 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.host import files
 from ansible_collections.mlinfra.hosts.plugins.module_utils.seal import places
 
 WHAT = "credential"
-# Below a home. Sources: ssh-keygen(1); netrc(5); the manuals of AWS's, Google's and Azure's command lines, git, kubectl, twine, Hugging Face.
+# Below a home. Sources: ssh-keygen(1); netrc(5); the manuals of the command lines of AWS, Google and Azure, of git, kubectl, twine and
+# Hugging Face.
 PATTERNS = (
     ".ssh/id_*", ".netrc", ".git-credentials", ".pypirc", ".kube/config", ".aws/credentials", ".aws/sso/cache/*", ".aws/cli/cache/*",
     ".config/gcloud/credentials.db", ".config/gcloud/application_default_credentials.json", ".azure/msal_token_cache.*",
@@ -71,5 +72,5 @@ def words(kept):
     if not kept:
         return None
     paths = ", ".join(one["path"] for one in kept[:NAMED]) + (" and %d more" % (len(kept) - NAMED) if len(kept) > NAMED else "")
-    keys = "" if not any(one["removable"] for one in kept) else " credentials: remove (seal_credentials of role seal) removes what is users' own."
-    return "Each host of the image will have %s. Where that is not meant, remove it and make the image anew.%s" % (paths, keys)
+    advice = " credentials: remove (seal_credentials of role seal) does so for users' own." if any(one["removable"] for one in kept) else ""
+    return "Each host of the image will have %s. Where that is not meant, remove it and make the image anew.%s" % (paths, advice)

@@ -113,7 +113,9 @@ def test_a_machine_is_not_sealed_without_its_name(value_of, given):
     assert "-e seal_confirm=b1, with --limit" in told[0]
 
 
-@pytest.mark.parametrize(("given", "shown"), [("b0", "b0"), (["b0", "b11"], "b0, b11"), (True, "True"), ("true", "true"), ("b", "b"), (1, "1")])
+@pytest.mark.parametrize(
+    ("given", "shown"), [("b0", "b0"), (["b0", "b11"], "b0, b11"), (True, "True"), ("true", "true"), ("b", "b"), (1, "1")]
+)
 def test_a_machine_is_not_sealed_by_the_name_of_another(value_of, given, shown):
     """true was enough once, for each host of a forgotten --limit."""
     told = value_of("seal", "_seal_refusals", inventory_hostname="b1", seal_confirm=given)

@@ -267,7 +267,8 @@ def test_imports_of_a_new_environment_run_as_its_owner(run, index, open_folder, 
     seen = "import os, pathlib\nversion = '1.0'\nfolder = pathlib.Path(__file__).parent\n"
     seen += "(folder / 'seen').write_text(f'{os.getuid()} {os.getgid()} {os.getgroups()}')\n"
     seen += "(pathlib.Path.home() / 'settings').write_text('a home of its own')\n"
-    made = run(index.add("alpha", "1.0", seen), imports=["alpha"], path=str(path), python="/usr/bin/python3", owner="nobody", **({"group": group} if group else {}))
+    wish = {"path": str(path), "python": "/usr/bin/python3", "owner": "nobody", **({"group": group} if group else {})}
+    made = run(index.add("alpha", "1.0", seen), imports=["alpha"], **wish)
     assert "folder" in made, made["msg"]
     (told,) = Path(made["folder"]).glob("lib/python3*/site-packages/seen")
     assert told.read_text() == "65534 65534 []", "a list's code is run as who asked for it, not as root"

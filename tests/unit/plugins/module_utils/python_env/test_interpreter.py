@@ -9,7 +9,9 @@ import pytest
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import interpreter
 
 
-@pytest.mark.parametrize(("version", "lowest"), [("3.11", "3.11"), ("3.13", "3.11"), ("3.9", "3.9"), ("3.10", "3.9"), ("3.6", None), ("3.6", "")])
+@pytest.mark.parametrize(
+    ("version", "lowest"), [("3.11", "3.11"), ("3.13", "3.11"), ("3.9", "3.9"), ("3.10", "3.9"), ("3.6", None), ("3.6", "")]
+)
 def test_new_enough(version, lowest):
     assert interpreter.too_old(version, lowest, "/usr/bin/python3", []) is None
 
