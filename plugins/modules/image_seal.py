@@ -81,7 +81,7 @@ left:
   returned: success
   type: list
   elements: str
-  sample: [/root/.aws/credentials]
+  sample: [/srv/build/.aws/credentials]
   version_added: 0.7.0
 counts:
   description: How many steps of each kind.

@@ -57,12 +57,12 @@ def test_what_is_left_is_told_with_the_next_step(capsys, monkeypatch):
 
 
 def test_credentials_that_stay_are_named(capsys, monkeypatch):
-    kept = [{"what": "credential", "path": "/root/.aws/credentials", "removable": True}]
+    kept = [{"what": "credential", "path": "/srv/build/.aws/credentials", "removable": True}]
     monkeypatch.setattr(module, "look", lambda _module: (list(STEPS), kept))
     told = []
     monkeypatch.setattr(module.AnsibleModule, "warn", lambda _self, text: told.append(text))
     answer = run(capsys, _ansible_check_mode=True)
-    assert answer["left"] == ["/root/.aws/credentials"] and len(told) == 1 and "will have /root/.aws/credentials" in told[0]
+    assert answer["left"] == ["/srv/build/.aws/credentials"] and len(told) == 1 and "will have /srv/build/.aws/credentials" in told[0]
 
 
 @pytest.mark.parametrize(("wish", "gone", "kept"), [("keep", 0, 2), ("remove", 1, 1)])

@@ -12,14 +12,14 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.seal import act, lef
 
 HELPERS = {"credHelpers": {"123.dkr.ecr.us-east-1.amazonaws.com": "ecr-login"}}
 LOGIN = {"auths": {"https://index.docker.io/v1/": {"auth": "bWU6c2VjcmV0"}}}
-HOMES = ["/home/me", "/root"]
+HOMES = ["/home/me", "/srv/b"]
 
 
 @pytest.fixture
 def root(tmp_path):
     """A machine's files below a folder."""
     for path in (
-        "root/.aws/credentials", "root/.aws/config", "home/me/.ssh/id_ed25519", "home/me/.ssh/id_ed25519.pub", "home/me/.ssh/known_hosts",
+        "srv/b/.aws/credentials", "srv/b/.aws/config", "home/me/.ssh/id_ed25519", "home/me/.ssh/id_ed25519.pub", "home/me/.ssh/known_hosts",
         "home/me/.netrc", "home/me/.bashrc", "srv/other/.netrc",
     ):  # fmt: skip
         file = tmp_path / path
@@ -30,20 +30,21 @@ def root(tmp_path):
 
 def test_keys_and_tokens_are_found_and_nothing_else(root):
     seen = left.look(HOMES, str(root))
-    assert [one["path"] for one in seen] == ["/home/me/.ssh/id_ed25519", "/home/me/.netrc", "/root/.aws/credentials"]
+    assert [one["path"] for one in seen] == ["/home/me/.ssh/id_ed25519", "/home/me/.netrc", "/srv/b/.aws/credentials"]
     assert act.carry_out(left.steps(seen), None, str(root)) == [] and left.look(HOMES, str(root)) == []
-    assert (root / "root/.aws/config").exists() and (root / "home/me/.ssh/id_ed25519.pub").exists() and (root / "srv/other/.netrc").exists()
+    assert (root / "srv/b/.aws/config").exists() and (root / "srv/other/.netrc").exists()
+    assert (root / "home/me/.ssh/id_ed25519.pub").exists()
 
 
 def test_nothing_is_looked_for_behind_a_link(root):
-    (root / "home/me/.aws").symlink_to(root / "root/.aws")
+    (root / "home/me/.aws").symlink_to(root / "srv/b/.aws")
     (root / "home/me/.pypirc").symlink_to(root / "home/me/.bashrc")
     assert not {"/home/me/.aws/credentials", "/home/me/.pypirc"} & {one["path"] for one in left.look(HOMES, str(root))}
 
 
 def test_a_home_may_be_elsewhere(root):
-    (root / "home/you").symlink_to(root / "srv/other")
-    assert [one["path"] for one in left.look(["/home/you"], str(root))] == ["/home/you/.netrc"]
+    (root / "srv/linked").symlink_to(root / "srv/other")
+    assert [one["path"] for one in left.look(["/srv/linked"], str(root))] == ["/srv/linked/.netrc"]
 
 
 @pytest.mark.parametrize(
@@ -77,5 +78,5 @@ def test_an_iscsi_name_is_told_alone(root):
 
 def test_words():
     assert left.words([]) is None
-    many = [{"what": left.WHAT, "path": f"/home/{number}/.netrc", "removable": True} for number in range(10)]
-    assert "/home/7/.netrc and 2 more. Where" in left.words(many) and "credentials: remove" in left.words(many)
+    many = [{"what": left.WHAT, "path": f"/srv/u{number}/.netrc", "removable": True} for number in range(10)]
+    assert "/srv/u7/.netrc and 2 more. Where" in left.words(many) and "credentials: remove" in left.words(many)
