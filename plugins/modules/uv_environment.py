@@ -53,6 +53,7 @@ options:
   imports:
     description:
       - Modules to import in the new environment before it takes its place. When one cannot be imported, it does not.
+      - They are imported as O(owner), who decides what happens then, and who has to be able to reach the environment and the interpreter.
       - What they load stays compiled, so that it starts quickly for who may not write there.
     type: list
     elements: str

@@ -50,6 +50,12 @@ options:
         description: Its interpreter, as M(mlinfra.hosts.uv_environment) takes it.
         type: str
         default: /usr/bin/python3
+      lowest_python:
+        description:
+          - The lowest Python that its list holds for, as V(3.11). An environment that would be built with an earlier one is refused.
+          - Any when left out.
+        type: str
+        version_added: 0.7.0
       owner:
         description: Its owner. Any when left out.
         type: str
@@ -146,6 +152,7 @@ ARGUMENTS = {
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "requirements_sha256": {"type": "str", "default": "", "no_log": False},
             "python": {"type": "str", "default": interpreter.SYSTEM},
+            "lowest_python": {"type": "str"},
             "owner": {"type": "str"},
             "group": {"type": "str"},
             "mode": {"type": "str"},
@@ -156,13 +163,16 @@ ARGUMENTS = {
 
 
 def differences(wish, seen):
-    """Why the environment must be changed, in words. Raises InterpreterError."""
+    """Why the environment must be changed, in words. Raises InterpreterError, also when it cannot be built with the wished one."""
     if wish["state"] == "absent":
         return ["it shall not be there"] if os.path.islink(wish["path"]) or state.folders(wish["path"]) else []
     python = os.path.realpath(interpreter.path_of(wish["python"]))
     version = interpreter.minor_version(python) or interpreter.probe(python)["markers"]["python_version"]
     record = (seen["record"] if seen else None) or {}
     found = state.reasons(seen, wish["requirements_sha256"] or record.get("requirements_sha256"), python, version)
+    old = interpreter.too_old(version, wish["lowest_python"], python, interpreter.available()) if found else None
+    if old:
+        raise interpreter.InterpreterError(old)
     mode = None if wish["mode"] is None else int(wish["mode"], 8)
     attributes = state.attributes(seen, wish["owner"], wish["group"], mode)
     return found + ["its %s is not %s" % (name, wish[name]) for name in sorted(attributes)]

@@ -179,18 +179,25 @@ def bake(golden: Golden) -> str:
     golden.play("mlinfra.hosts.reachable")
     golden.tasks("mirror-0", SERVE)
     golden.tasks("builder-0", HEADERS + AS_REAL + USERS_FILE)
-    golden.on("builder-0", "echo secret >>~/.bash_history")
+    golden.on("builder-0", "echo secret >>~/.bash_history; mkdir -p ~/.aws; echo key >~/.aws/credentials; chmod 600 ~/.aws/credentials")
 
     bake = ("mlinfra.hosts.bake", "--limit", "builder-0")
     said = golden.play(*bake, code=2)
-    assert "seal_confirm is not true: bake ends by taking builder-0" in said and changed(said, "builder-0") == 0
-    confirmed = (*bake, "-e", "seal_confirm=true")
+    assert "seal_confirm is not given: sealing takes builder-0 its" in said and changed(said, "builder-0") == 0
+    said = golden.play(*bake, "-e", "seal_confirm=true", code=2)
+    assert "builder-0 is not among them" in said and changed(said, "builder-0") == 0
+    # Without --limit: what is not named stops it for what is, before anything is changed.
+    named = ("-e", "seal_confirm=builder-0")
+    said = golden.play("mlinfra.hosts.bake", *named, code=2)
+    assert "seal_confirm is builder-0, and mirror-0 is not among them" in said
+    assert [changed(said, host) for host in ("builder-0", "mirror-0")] == [0, 0] and "PLAY [Configure the hosts]" not in said
+    confirmed = (*bake, *named, "-e", "seal_credentials=remove")
     said = golden.play(*confirmed, "--tags", "nvidia_driver", "-e", "mlinfra_gpu_target=v100,b200", code=2)
     assert "mlinfra_gpu_target is [v100, b200]: V100 (Volta) works with the proprietary kernel modules only" in said
     # The roles' own check mode on a bare host is what each scenario begins with.
     said = golden.play(*confirmed, "--tags", "seal", "--check", "--diff")
     assert changed(said, "builder-0") > 0 and "+/etc/machine-id (empty)" in said
-    assert re.search(r"^-\S+/[.]bash_history \(history\)$", said, re.M)
+    assert re.search(r"^-\S+/[.]bash_history \(history\)$", said, re.M) and "-/root/.aws/credentials (credential)" in said
 
     # The engine before the driver; plain-0 gets them the other way round.
     golden.play("mlinfra.hosts.configure", "--limit", "builder-0", "-e", "mlinfra_configure=container_runtime")
@@ -234,6 +241,7 @@ def test_golden_image(golden, capsys):
         assert len({lines[position] for lines in told.values()}) == len(hosts), told
     assert all(re.fullmatch("[0-9a-f]{32}", lines[0]) and lines[2] == "/etc/machine-id" for lines in told.values()), told
     assert "secret" not in golden.on("baked-0", "cat ~/.bash_history 2>&1 || true")
+    assert "nothing of it" in golden.on("baked-0", "ls ~/.aws/credentials 2>/dev/null || echo nothing of it")
 
     # One image for hosts with NVSwitches and without: the fabric manager is enabled in both, and started where there is one.
     for host, result in (("baked-0", "inactive"), ("switched-0", "active")):

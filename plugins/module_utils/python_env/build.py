@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,14 @@ from collections import namedtuple
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import failures, installed, lock, secrets, state
 
-CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+# The system's certificates in one file, the first that is there: of Debian and Ubuntu, then of RHEL, Fedora and Amazon Linux. A pip as it
+# comes from PyPI knows neither. The places of Go's crypto/x509: https://go.dev/src/crypto/x509/root_linux.go
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+)
 LOCK = "/run/mlinfra-uv-environment.lock"
 IMPORT_SECONDS = 300
 _MARK = "mlinfra imports "
@@ -83,7 +91,6 @@ def make(wish, found, install):
         install(folder, scratch, listed)
         have = installed.distributions(folder)
         _compare(lock.expected(lock.parse(wish.requirements), found["markers"]), have)
-        _want_imports(folder, wish.imports, scratch)
         record = {
             "requirements_sha256": sha256,
             "python": {
@@ -95,7 +102,10 @@ def make(wish, found, install):
             "installed": have,
         }
         _write(os.path.join(folder, state.RECORD), json.dumps(record, indent=1, sort_keys=True) + "\n")
+        # From here on root writes nothing into what may be another's: they run in it, and could put links in root's way.
         own(folder, wish.owner, wish.group)
+        hand_over(scratch, folder)
+        _want_imports(folder, wish.imports, scratch)
         os.chmod(folder, 0o755 if wish.mode is None else wish.mode)
         _point(wish.path, folder)
     except OSError as error:
@@ -145,11 +155,18 @@ def own(folder, owner, group):
 
 
 def owner_of(folder):
-    """Arguments of Popen that make a process the folder's owner's; empty for root's folders, and for who is not root."""
+    """Arguments of Popen that make a process the folder's owner's; empty for root's folders, and for who is not root.
+
+    Root's group is not the owner's for it: with an owner alone, the files stay root's group's.
+    """
     status = os.stat(folder)
     if os.geteuid() or not status.st_uid:
         return {}
-    return {"user": status.st_uid, "group": status.st_gid, "extra_groups": []}
+    group = status.st_gid
+    if not group:
+        with contextlib.suppress(KeyError):
+            group = pwd.getpwuid(status.st_uid).pw_gid
+    return {"user": status.st_uid, "group": group, "extra_groups": []}
 
 
 def hand_over(scratch, folder):
@@ -193,7 +210,8 @@ def run(command, environment, seconds, identity=None):
             **(identity or {}),
         )
     except OSError as error:
-        raise BuildError("%s cannot be run: %s" % (command[0], error.strerror or error)) from error
+        whose = " by its owner, uid %s" % identity["user"] if identity else ""
+        raise BuildError("%s cannot be run%s: %s" % (command[0], whose, error.strerror or error)) from error
     try:
         output, unused = child.communicate(timeout=seconds)
     except BaseException as error:
@@ -213,6 +231,11 @@ def installer_environment(settings, scratch):
     if settings.proxy:
         kept.update(dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), settings.proxy))
     return kept
+
+
+def certificates(there=os.path.exists):
+    """Path of the system's certificates; None where there are none in a known place."""
+    return next((path for path in CERTIFICATES if there(path)), None)
 
 
 def index_name(settings):

@@ -64,10 +64,8 @@ def _no_package(found, text, python, index):
 
 
 def _certificate(found, text, python, index):
-    return "the certificate of %s is not trusted (%s): add its authority to the system's store with update-ca-certificates" % (
-        index,
-        found.group(0).strip(),
-    )
+    advice = "add its authority to the system's store with update-ca-certificates (Debian, Ubuntu) or update-ca-trust (RHEL, Amazon Linux)"
+    return "the certificate of %s is not trusted (%s): %s" % (index, found.group(0).strip(), advice)
 
 
 def _unreachable(found, text, python, index):

@@ -27,8 +27,8 @@ def with_pip(settings, found):
         environment.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_CACHE_DIR="1", PIP_NO_INPUT="1", PIP_RETRIES="2")
         if settings.index_url:
             environment["PIP_INDEX_URL"] = settings.index_url
-        if os.path.exists(build.CERTIFICATES):
-            environment.setdefault("PIP_CERT", build.CERTIFICATES)
+        if build.certificates():
+            environment.setdefault("PIP_CERT", build.certificates())
         _run([found["executable"], "-m", "venv", folder], environment, settings, found)
         pip = [os.path.join(folder, "bin", "python"), "-m", "pip"]
         _run(

@@ -66,6 +66,29 @@ def available():
     return [path for path in found if os.access(path, os.X_OK)]
 
 
+def too_old(version, lowest, path, there):
+    """Why a list that holds from Python `lowest` on is nothing for the interpreter at `path`, with the next step; None when it is not.
+
+    version, lowest: as 3.11; lowest may be empty. there: available()'s.
+    """
+    if not lowest or _numbers(version) >= _numbers(lowest):
+        return None
+    later = [one for one in there if _numbers(_VERSION.search(one).group(1)) >= _numbers(lowest)]
+    return "its list holds for Python %s and later, and %s is Python %s: %s, or give it a list that was made for %s" % (
+        lowest,
+        path,
+        version,
+        "set python to one of those that are there (%s)" % ", ".join(later)
+        if later
+        else "install a later one (RHEL 9 and Amazon Linux 2023 have a package python%s), set python to it" % lowest,
+        version,
+    )
+
+
+def _numbers(version):
+    return [int(part) for part in version.split(".")]
+
+
 def minor_version(path):
     """The version that an interpreter's real name says, as 3.11, without running it; None when the name has none."""
     match = _VERSION.search(os.path.realpath(path))

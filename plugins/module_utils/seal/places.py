@@ -43,6 +43,8 @@ PLACES = (
         "/var/lib/dhcp/*.lease*", "/var/lib/dhclient/*.lease*", "/var/lib/NetworkManager/*.lease",
         "/var/lib/NetworkManager/secret_key",
     )),
+    # nvme-cli makes one of the machine's UUID where there is none: nvme-connect(1), --hostnqn.
+    Place("NVMe name", ("/etc/nvme/hostid", "/etc/nvme/hostnqn")),
     Place("engine", ("/var/lib/docker/engine-id", "/etc/docker/key.json")),
     Place("random seed", (
         "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed", "/boot/loader/random-seed", "/boot/efi/loader/random-seed",

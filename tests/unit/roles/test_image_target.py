@@ -101,6 +101,36 @@ def test_proof_of_an_image_holds_until_gpus_can_be_used(runtime):
     assert runtime("_container_runtime_unproven", usable, image, "_container_runtime_record") is False
 
 
-def test_a_machine_in_use_is_not_sealed(value_of):
-    assert "Set it to true for a machine" in value_of("seal", "_seal_refusals", inventory_hostname="b1")[0]
-    assert value_of("seal", "_seal_refusals", inventory_hostname="b1", seal_confirm="true") == []
+@pytest.mark.parametrize("named", ["b1", "b0, b1", ["b1"], ["b0", "b1"]])
+def test_a_machine_that_is_named_is_sealed(value_of, named):
+    assert value_of("seal", "_seal_refusals", inventory_hostname="b1", seal_confirm=named) == []
+
+
+@pytest.mark.parametrize("given", [[], "", None, False])
+def test_a_machine_is_not_sealed_without_its_name(value_of, given):
+    told = value_of("seal", "_seal_refusals", inventory_hostname="b1", seal_confirm=given)
+    assert len(told) == 1 and "seal_confirm is not given: sealing takes b1 its ssh host keys" in told[0]
+    assert "-e seal_confirm=b1, with --limit" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("b0", "b0"), (["b0", "b11"], "b0, b11"), (True, "True"), ("true", "true"), ("b", "b"), (1, "1")]
+)
+def test_a_machine_is_not_sealed_by_the_name_of_another(value_of, given, shown):
+    """true was enough once, for each host of a forgotten --limit."""
+    told = value_of("seal", "_seal_refusals", inventory_hostname="b1", seal_confirm=given)
+    assert len(told) == 1 and f"seal_confirm is {shown}, and b1 is not among them" in told[0] and "--limit" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [
+        ([], ""),
+        ([{"pid": 4711, "program": "python3"}], "b1: 1 process uses its GPUs (python3 pid 4711). A machine in use is not sealed"),
+        (None, "b1: it cannot be told whether processes use its GPUs"),
+    ],
+)
+def test_a_machine_in_use_is_not_sealed(value_of, users, told):
+    seen = {"ansible_facts": {"mlinfra_gpu": {**BUILDER, "users": users}}}
+    said = value_of("seal", "_seal_busy", inventory_hostname="b1", __seal_gpu=seen)
+    assert said.startswith(told) and bool(said) == bool(told)

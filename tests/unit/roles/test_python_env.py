@@ -1,14 +1,16 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where role python_env keeps the list of a framework."""
+"""Where role python_env keeps the list of a framework, and which Python lists want."""
 
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import torch_index
+from ansible_collections.mlinfra.hosts.plugins.module_utils.python_env import framework, torch_index
+from scripts import tree
 
 
 def test_a_relative_list_is_the_same_file_for_module_and_lookup(value_of):
@@ -38,3 +40,38 @@ def test_what_was_locked_from_pytorchs_index_is_installed_from_there(value_of, t
     assert index is None or value_of("python_env", "_python_env_framework_index", **known) == index
     # The project is a loop's item, which Ansible prints.
     assert "https" not in str({**project, "requirements": ""})
+
+
+HASH = "--hash=sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("requirements", "lowest"),
+    [
+        ("training.txt", "3.11"),
+        (framework.mark_of("torch==2.11.0", ["transformers"], "3.12") + f"torch==2.11.0 {HASH}\n", "3.12"),
+        (f"#    uv pip compile --universal --generate-hashes vision.in -o vision.txt --python-version 3.10\nx==1 {HASH}\n", "3.10"),
+        (f"#    uv pip compile --python-version=3.12 --universal vision.in\nx==1 {HASH}\n", "3.12"),
+        (f"# For Python 3.11 and later\nx==1 {HASH}\n", "3.11"),
+        # Made for one Python, and perhaps good for others; a word about Python somewhere.
+        (f"#    uv pip compile --generate-hashes vision.in --python-version 3.12\nx==1 {HASH}\n", None),
+        (f"# via something for Python 3.9\nx==1 ; python_version < '3.9' {HASH}\n", None),
+    ],
+)
+def test_the_lowest_python_of_a_list(value_of, requirements, lowest):
+    projects = [{"name": "vision", "requirements": requirements}]
+    role = str(tree.CHECKOUT / "roles" / "python_env")
+    (seen,) = value_of("python_env", "_python_env_compared", python_env_projects=projects, ansible_search_path=[role])
+    assert seen.get("lowest_python") == lowest
+
+
+def test_what_is_to_go_wants_no_python(value_of):
+    projects = [{"name": "vision", "requirements": "training.txt", "state": "absent"}]
+    (seen,) = value_of("python_env", "_python_env_compared", python_env_projects=projects)
+    assert "lowest_python" not in seen
+
+
+def test_the_roles_own_lists_hold_from_where_scripts_lock_makes_them(value_of):
+    (made,) = re.findall(r"--python-version (\S+) --universal", (tree.CHECKOUT / "scripts" / "lock").read_text())
+    own = {path.name for path in (tree.CHECKOUT / "roles" / "python_env" / "files").glob("*.txt")} - {"uv.txt"}
+    assert value_of("python_env", "_python_env_own_lists") == dict.fromkeys(own, made)

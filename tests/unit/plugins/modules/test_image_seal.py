@@ -27,7 +27,7 @@ def never_here(monkeypatch):
 
     monkeypatch.setattr(act, "carry_out", no)
     monkeypatch.setattr(module.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(module, "look", lambda _module: list(STEPS))
+    monkeypatch.setattr(module, "look", lambda _module: (list(STEPS), []))
 
 
 def run(capsys, **options):
@@ -45,7 +45,7 @@ def test_check_mode_says_what_would_go_and_does_nothing(capsys):
 def test_done(capsys, monkeypatch):
     monkeypatch.setattr(act, "carry_out", lambda _steps, _run: [])
     assert run(capsys)["changed"]
-    monkeypatch.setattr(module, "look", lambda _module: [])
+    monkeypatch.setattr(module, "look", lambda _module: ([], []))
     assert run(capsys)["changed"] is False
 
 
@@ -54,6 +54,30 @@ def test_what_is_left_is_told_with_the_next_step(capsys, monkeypatch):
     answer = run(capsys)
     assert answer["failed"] and answer["problems"] == ["/home/me/.bash_history: Operation not permitted"]
     assert "not sealed, make no image of it: /home/me/.bash_history: Operation not permitted. Mend that" in answer["msg"]
+
+
+def test_credentials_that_stay_are_named(capsys, monkeypatch):
+    kept = [{"what": "credential", "path": "/srv/build/.aws/credentials", "removable": True}]
+    monkeypatch.setattr(module, "look", lambda _module: (list(STEPS), kept))
+    told = []
+    monkeypatch.setattr(module.AnsibleModule, "warn", lambda _self, text: told.append(text))
+    answer = run(capsys, _ansible_check_mode=True)
+    assert answer["left"] == ["/srv/build/.aws/credentials"] and len(told) == 1 and "will have /srv/build/.aws/credentials" in told[0]
+
+
+@pytest.mark.parametrize(("wish", "gone", "kept"), [("keep", 0, 2), ("remove", 1, 1)])
+def test_credentials_go_by_wish(monkeypatch, wish, gone, kept):
+    monkeypatch.undo()
+    seen = [{"what": "credential", "path": path, "removable": path != "/b"} for path in ("/a", "/b")]
+    monkeypatch.setattr(module.left, "look", lambda _homes: seen)
+
+    class Module:
+        params = {"authorized_keys": False, "credentials": wish}
+        get_bin_path = staticmethod(lambda _name: None)
+
+    steps, stays = module.look(Module)
+    assert [step for step in steps if step["what"] == "credential"] == [{"what": "credential", "path": "/a", "act": "remove"}][:gone]
+    assert len(stays) == kept and all(one["path"] == "/b" for one in stays) == (wish == "remove")
 
 
 def test_it_takes_root(capsys, monkeypatch):
@@ -65,7 +89,7 @@ def test_the_unit_that_writes_a_seed_is_stopped_before_the_seed_goes(monkeypatch
     monkeypatch.undo()
 
     class Module:
-        params = {"authorized_keys": False}
+        params = {"authorized_keys": False, "credentials": "keep"}
 
         @staticmethod
         def get_bin_path(name):
@@ -75,4 +99,4 @@ def test_the_unit_that_writes_a_seed_is_stopped_before_the_seed_goes(monkeypatch
         def run_command(command):
             return (0 if command == ["systemctl", "is-active", "--quiet", places.SEED_UNIT] else 1, "", "")
 
-    assert module.look(Module)[0] == {"what": "random seed", "path": places.SEED_UNIT, "act": places.STOP}
+    assert module.look(Module)[0][0] == {"what": "random seed", "path": places.SEED_UNIT, "act": places.STOP}

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -251,6 +252,53 @@ def test_what_others_own_does_not_run_as_root(tmp_path):
     assert build.owner_of(tmp_path) == {"user": 65534, "group": 65534, "extra_groups": []}
 
 
+@pytest.fixture
+def open_folder():
+    """pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to other users")
+@pytest.mark.parametrize("group", [None, "nogroup"])
+def test_imports_of_a_new_environment_run_as_its_owner(run, index, open_folder, group):
+    path = open_folder / "vision"
+    seen = "import os, pathlib\nversion = '1.0'\nfolder = pathlib.Path(__file__).parent\n"
+    seen += "(folder / 'seen').write_text(f'{os.getuid()} {os.getgid()} {os.getgroups()}')\n"
+    seen += "(pathlib.Path.home() / 'settings').write_text('a home of its own')\n"
+    wish = {"path": str(path), "python": "/usr/bin/python3", "owner": "nobody", **({"group": group} if group else {})}
+    made = run(index.add("alpha", "1.0", seen), imports=["alpha"], **wish)
+    assert "folder" in made, made["msg"]
+    (told,) = Path(made["folder"]).glob("lib/python3*/site-packages/seen")
+    assert told.read_text() == "65534 65534 []", "a list's code is run as who asked for it, not as root"
+    record = Path(made["folder"]) / state.RECORD
+    assert (record.stat().st_uid, json.loads(record.read_text())["installed"]) == (65534, {"alpha": "1.0"})
+    assert siblings(path) == [os.path.basename(made["folder"])]
+
+
+def test_root_writes_nothing_after_an_environment_was_given_away(run, index, path, monkeypatch, tmp_path):
+    """Who owns it could put a link in the place of what is written."""
+    done = []
+    monkeypatch.setattr(build, "own", lambda folder, *_who: done.append(os.path.exists(os.path.join(folder, state.RECORD))))
+    monkeypatch.setattr(build, "broken_import", lambda *_what, **_how: done.append("imported"))
+    run(index.add("alpha", "1.0"), imports=["alpha"])
+    assert done == [True, "imported"]
+
+
+@pytest.mark.parametrize(
+    ("there", "path"),
+    [
+        (["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"], "/etc/ssl/certs/ca-certificates.crt"),
+        (["/etc/pki/tls/certs/ca-bundle.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"], "/etc/pki/tls/certs/ca-bundle.crt"),
+        (["/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"], "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+        ([], None),
+    ],
+)
+def test_pip_trusts_what_the_system_trusts(there, path):
+    assert build.certificates(there.__contains__) == path
+
+
 def test_uv_is_installed_by_its_list(run, index, tmp_path):
     uv = tmp_path / "tools" / "uv"
     line = index.add("uv", "0.0.1")
@@ -291,3 +339,12 @@ def test_info_agrees(run, read, answer, index, path):
     found = answer(info, {"environments": [{"name": "vision", "path": str(path), "python": PYTHON}], "imports": {"vision": "alpha,json"}})
     assert found["environments"][0]["failed_import"] is None, "a survey gives text"
     assert "vision: python is 9.9: there is no such interpreter" in read(line, python="9.9")["msg"]
+
+
+def test_info_refuses_a_python_that_the_list_does_not_hold_for(run, read, index):
+    line = index.add("alpha", "1.0")
+    told = read(line, lowest_python="9.0")["msg"]
+    assert f"vision: its list holds for Python 9.0 and later, and {PYTHON} is Python 3." in told and "set python to it" in told
+    assert read(line, lowest_python="3.2")["reasons"] == ["it is not there"]
+    run(line)
+    assert read(line, lowest_python="9.0")["reasons"] == [], "what works is left alone"
