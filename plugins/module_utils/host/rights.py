@@ -1,7 +1,7 @@
 # Copyright (c) 2026 mlinfra.hosts contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""Another user's rights for a while: what it has put into folders of its own (a link, say) leads to nothing that it may not reach itself."""
+"""Another user's rights for a while: a link that it has put into a folder of its own leads to nothing that it may not reach itself."""
 
 from __future__ import annotations
 
