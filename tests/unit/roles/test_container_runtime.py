@@ -124,14 +124,20 @@ DEV_CHAR = "/etc/udev/rules.d/71-mlinfra-nvidia-dev-char.rules"
 
 @pytest.mark.parametrize(
     ("engine", "version", "cdi", "links"),
-    [("docker", "20.10.24", False, True), ("docker", "26.1.5", True, True), ("containerd", "1.7.24", True, False), ("podman", "5.4.2", True, False),
-     ("containerd", "1.6.20", False, True)],
-)  # fmt: skip
+    [
+        ("docker", "20.10.24", False, True),
+        ("docker", "26.1.5", True, True),
+        ("containerd", "1.6.20", False, True),
+        ("containerd", "1.7.24", True, False),
+        ("podman", "5.4.2", True, False),
+    ],
+)
 def test_docker_has_the_runtime_and_the_links_beside_cdi(runtime, engine, version, cdi, links):
     there = {**GPU, "container_runtime_engine": engine, "packages": {"docker": ["docker.io"]}.get(engine, [engine]), "version": version}
     assert runtime("_container_runtime_cdi", **there) == cdi
     assert (DEV_CHAR in wrong(runtime, **there)) == links
     if engine == "docker":
-        assert runtime("_container_runtime_daemon_additions", **there)["runtimes"] == {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
+        ours = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
+        assert runtime("_container_runtime_daemon_additions", **there)["runtimes"] == ours
         assert ("features" in runtime("_container_runtime_daemon", **there)) == cdi
         assert "runtimes" not in runtime("_container_runtime_daemon_additions", container_runtime_nvidia="none", **there)
