@@ -42,7 +42,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(mode), V(cdi) or V(runtime), and C(problem), why the wish cannot be had; null when it can.
+  description:
+    - C(mode), V(cdi) or V(runtime), and C(problem), why the wish cannot be had; null when it can.
+    - C(toolkit_below), what the toolkit's version has to be before (podman before 5 cannot read what later ones write), or null.
   type: dict
 """
 
@@ -57,7 +59,8 @@ def container_gpu_mode(engine: str, version: str = "", toolkit: str = "", wish: 
         raise AnsibleFilterError(
             f"container_gpu_mode: {engine!r} with wish {wish!r}: expected docker, containerd or podman, and auto, cdi or runtime."
         )
-    return gpu_mode.choose(wish, engine, str(version or ""), str(toolkit or ""))
+    found = gpu_mode.choose(wish, engine, str(version or ""), str(toolkit or ""))
+    return {**found, "toolkit_below": gpu_mode.toolkit_below(engine, str(version or ""))}
 
 
 class FilterModule:

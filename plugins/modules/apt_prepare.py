@@ -26,7 +26,9 @@ attributes:
     description: Names what it repairs in RV(repaired).
 options:
   packages:
-    description: Packages that are to be installed, as C(name) or C(name=version). The version may have C(*) and C(?) in it.
+    description:
+      - Packages that are to be installed, as C(name) or C(name=version). The version may have C(*) and C(?) in it.
+      - C(name<version) is the newest before that version. RV(candidates) has it, for M(ansible.builtin.apt) knows no such wish.
     type: list
     elements: str
     default: []
@@ -296,7 +298,7 @@ def prepare(apt, wish, check_mode):
     found, download, grown = {"install": {}, "remove": []}, 0, 0
     can_be_told = not (check_mode and (missing or repaired or refreshed))
     if wish["packages"] and can_be_told:
-        found, download, grown = apt.plan(wish["packages"], wish["install_recommends"])
+        found, download, grown = apt.plan(candidates.exact(wish["packages"], chosen), wish["install_recommends"])
         problems = room.problems(list(found["install"]), download, grown) if found["install"] else []
         if problems:
             raise Refused("\n".join(problems), "room")

@@ -14,7 +14,8 @@ description:
     nerdctl. What else stands there stays.
   - A helper asks for a password when one is needed. C(ecr-login) of Amazon's amazon-ecr-credential-helper does so with the role of the
     EC2 instance.
-  - Refuses a file that is not JSON, with line and column, before anything is written.
+  - Reads and writes with the rights of each user, so a link that a user made leads to nothing that is not the user's own.
+  - Refuses a file that is not JSON, with line and column, and one that its user may not read or write, before anything is written.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 seealso:
@@ -72,6 +73,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container import json_settings, settings
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import SettingsFile
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import paths
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.rights import rights_of
 
 ARGUMENTS = {
     "users": {"type": "list", "elements": "str", "default": ["root"]},
@@ -94,25 +97,61 @@ def planned(module):
     """[(user, SettingsFile, text to come, helpers before, helpers after)] of files that must change. Raises SettingsError."""
     found = []
     for user in filter(None, [account(module, name) for name in dict.fromkeys(module.params["users"])]):
-        file = SettingsFile(os.path.join(user.pw_dir, ".docker", "config.json"))
-        before = json_settings.parse(file.path, file.text)
-        after = settings.merged(before, {KEY: module.params["helpers"]})
-        if after != before:
-            found.append((user, file, json_settings.render(after, file.text), before.get(KEY, {}), after[KEY]))
+        with rights_of(user):
+            file = read(user)
+            before = json_settings.parse(file.path, file.text)
+            after = settings.merged(before, {KEY: module.params["helpers"]})
+            if after != before:
+                check_writable(user, file)
+                found.append((user, file, json_settings.render(after, file.text), before.get(KEY, {}), after[KEY]))
     return found
+
+
+def path_of(user):
+    return os.path.join(user.pw_dir, ".docker", "config.json")
+
+
+def refusal(user, file, why):
+    """file: where the user's links lead to."""
+    path = path_of(user)
+    led = "" if file == path else ", which leads to %s," % file
+    return settings.SettingsError(
+        "users has %s: %s%s cannot be used with the rights of %s: %s. Nothing was changed. Remove the link if it is one, or give the "
+        "folder and the file to the user (chown -R -h %s %s), or leave the user out."
+        % (user.pw_name, path, led, user.pw_name, why, user.pw_name, os.path.dirname(path))
+    )
+
+
+def read(user):
+    """The SettingsFile. Raises SettingsError, also where a link leads to what the user may not read."""
+    try:
+        return SettingsFile(path_of(user))
+    except OSError as error:
+        raise refusal(user, os.path.realpath(path_of(user)), error.strerror) from error
+
+
+def check_writable(user, file):
+    """Raises SettingsError where write() would not be allowed to: what is read as not there may be out of sight only."""
+    if file.exists:
+        there = os.stat(file.path)
+        if there.st_uid != os.geteuid() and os.geteuid() != 0:
+            raise refusal(user, file.path, "it belongs to %s" % paths.owner(there))
+    folder = os.path.dirname(file.path)
+    there = folder if os.path.lexists(folder) else os.path.dirname(folder)
+    if not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
+        raise refusal(user, file.path, "nothing can be written in %s" % there)
 
 
 def write(user, file, text):
     """The folder and the file are the user's, and nobody else's: such a file may hold passwords."""
-    folder = os.path.dirname(file.path)
-    if not os.path.isdir(folder):
-        os.mkdir(folder, 0o700)
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    draft = file.draft(text)
-    if not file.exists:
-        os.chown(draft, user.pw_uid, user.pw_gid)
-        os.chmod(draft, 0o600)
-    os.replace(draft, file.path)
+    with rights_of(user):
+        folder = os.path.dirname(file.path)
+        if not os.path.isdir(folder):
+            os.mkdir(folder, 0o700)
+        draft = file.draft(text)
+        if not file.exists:
+            os.chmod(draft, 0o600)
+        os.replace(draft, file.path)
 
 
 def main():

@@ -59,7 +59,9 @@ options:
     default: []
   additions:
     description:
-      - Lists of which every entry shall be in the file's list of that name. Entries that are there stay. Not for keys that O(settings) has.
+      - Lists of which every entry shall be in the file's list of that name. Entries that are there stay.
+      - Of dictionaries, entries that shall be in the file's dictionary of that name where it has none of their name.
+      - O(settings) has the last word.
     type: dict
     default: {}
   abandon_data:
@@ -207,8 +209,8 @@ def restart(module, service, live):
 def wish(params, before, in_swarm):
     """The settings to come."""
     groups = [group for group in params["defaults"] if not (in_swarm and "live-restore" in group)]
-    patch = {**settings.extended(before, params["additions"]), **params["settings"]}
-    return settings.merged(before, settings.with_defaults(before, patch, groups))
+    there = settings.merged(before, settings.extended(before, params["additions"]))
+    return settings.merged(there, settings.with_defaults(there, params["settings"], groups))
 
 
 def work(module):

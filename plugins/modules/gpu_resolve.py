@@ -105,6 +105,7 @@ options:
   container_toolkit:
     description:
       - Version of NVIDIA's container toolkit, as V(1.18.1). Without it the newest one.
+      - For a host with podman before 5 the newest that this can read (before 1.19.1). A wish for a later one is refused.
     type: str
   pins:
     description:

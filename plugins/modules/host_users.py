@@ -84,7 +84,6 @@ users:
   sample: [ada]
 """
 
-import contextlib
 import grp
 import os
 import pwd
@@ -94,6 +93,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import accounts, keys, users
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.rights import rights_of
 
 SUDOERS = "/etc/sudoers.d"
 
@@ -117,24 +117,6 @@ ARGUMENTS = {
 
 class Refused(Exception):
     """A user cannot be made as wished; the message says why and what to do."""
-
-
-@contextlib.contextmanager
-def rights_of(account):
-    """Do what is inside with the rights of a user, as root; as anybody else, with one's own."""
-    if os.geteuid() != 0:
-        yield
-        return
-    groups, gid = os.getgroups(), os.getegid()
-    os.setgroups(os.getgrouplist(account.pw_name, account.pw_gid))
-    os.setegid(account.pw_gid)
-    os.seteuid(account.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(gid)
-        os.setgroups(groups)
 
 
 def sudo_file(name):

@@ -22,12 +22,12 @@ def refused(tmp_path, refusals, on_mirror):
 
     def message(**variables):
         inventory = tmp_path / "bare.yml"
-        variables["container_runtime_nvidia"] = "none"
+        variables = {"container_runtime_nvidia": "none", **variables}
         inventory.write_text(json.dumps({"engines": {"hosts": {"mirror-0": variables}}}))
         return refusals("--limit", "mirror-0", "-i", inventory)["mirror-0"]
 
     yield message
-    status = on_mirror("dpkg-query --show --showformat '[${Status}]' docker.io containerd 2>/dev/null || true")
+    status = on_mirror("dpkg-query --show --showformat '[${Status}]' docker.io containerd podman 2>/dev/null || true")
     assert "installed" not in status.replace("not-installed", "")
 
 
@@ -58,3 +58,12 @@ def test_a_user_that_is_not_there(refused):
 def test_a_port_that_is_taken(refused):
     message = refused(container_runtime_daemon={"hosts": ["fd://", "tcp://0.0.0.0:22"]})
     assert "container_runtime_daemon.hosts is 22: sshd" in message
+
+
+def test_a_toolkit_that_podman_could_not_read(refused):
+    message = refused(
+        container_runtime_engine="podman", container_runtime_nvidia="auto", mlinfra_gpu_target=["h100"], container_runtime_data_root=None,
+        container_runtime_nvidia_version="1.99.0", container_runtime_registries=[], container_runtime_registry_mirrors=[],
+    )  # fmt: skip
+    assert "mirror-0: podman before 5 cannot read the CDI specification that the toolkit writes from 1.19.1 on" in message
+    assert "has podman 4.3.1 and toolkit 1.99.0. Set container_runtime_nvidia_version to 1.18.1" in message

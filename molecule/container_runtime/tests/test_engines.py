@@ -136,14 +136,18 @@ def test_gpus_reach_containers(host, wished):
     policy = host.check_output("apt-cache policy nvidia-container-toolkit libnvidia-container1")
     assert policy.count("Candidate: 1.18.1-1") == 2 and "1.19.0-1" in policy, "pinned, though a newer one is there"
     legacy = wished["pool"] in ("docker-bookworm", "containerd-bookworm")
-    assert host.file(DEV_CHAR).exists == legacy, "links to the devices, where containers would lose them"
+    linked = legacy or wished["engine"] == "docker"
+    assert host.file(DEV_CHAR).exists == linked, "links to the devices, where containers would lose them"
     if wished["engine"] == "podman":
         return
-    if legacy:
+    if linked:
         assert "nvidia-ctk system create-dev-char-symlinks --create-all" in content(host, DEV_CHAR)
     if wished["pool"] == "docker-trixie":
         settings = daemon_json(host)
-        assert settings["features"] == {"cdi": True} and "runtimes" not in settings
+        assert settings["features"] == {"cdi": True}
+        assert settings["runtimes"] == {"nvidia": {"path": "nvidia-container-runtime", "args": []}}, "for --gpus and --runtime nvidia"
+        with host.sudo():
+            assert "nvidia" in host.check_output("docker info --format '{{json .Runtimes}}' 2>/dev/null")
     elif wished["pool"] == "docker-bookworm":
         with host.sudo():
             assert "nvidia" in host.check_output("docker info --format '{{json .Runtimes}}' 2>/dev/null"), "Docker 20.10 knows no CDI"

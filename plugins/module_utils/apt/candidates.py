@@ -9,6 +9,8 @@ import difflib
 import fnmatch
 import re
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions as order
+
 
 def parse_policy(text):
     """Output of `apt-cache policy NAME...` -> {name: {candidate, versions}}; candidate is None when apt would choose none."""
@@ -30,9 +32,9 @@ def parse_policy(text):
 
 
 def split(wish):
-    """'name=version' -> (name, version); version is None when any will do. It may have * and ?, as for apt-get."""
-    name, sign, version = wish.partition("=")
-    return name, version if sign else None
+    """'name=version' -> (name, version); None when any will do. It may have * and ?, as for apt-get. 'name<limit' -> (name, '<limit')."""
+    name, sign, version = re.match(r"([^=<]*)([=<]?)(.*)", wish, re.DOTALL).groups()
+    return name, {"=": version, "<": sign + version, "": None}[sign]
 
 
 def known(policy, name):
@@ -41,13 +43,17 @@ def known(policy, name):
 
 
 def choose(policy, wishes):
-    """({name: version that would be installed}, {wish: versions there are}) of parse_policy and names or name=version."""
+    """({name: version that would be installed}, {wish: versions there are}) of parse_policy and names, name=version or name<limit."""
     chosen, missing = {}, {}
     for wish in wishes:
         name, version = split(wish)
         entry = known(policy, name) or {"candidate": None, "versions": []}
+        preferred = [entry["candidate"]] if entry["candidate"] else []
         if version is None:
-            fitting = [entry["candidate"]] if entry["candidate"] else []
+            fitting = preferred
+        elif version[:1] == "<":
+            below = [one for one in entry["versions"] if order.compare(one, version[1:]) < 0]
+            fitting = [one for one in preferred if one in below] or [one for one in [order.newest(below)] if one]
         else:
             fitting = [one for one in entry["versions"] if fnmatch.fnmatchcase(one, version)]
         if fitting:
@@ -57,6 +63,12 @@ def choose(policy, wishes):
     return chosen, missing
 
 
+def exact(wishes, chosen):
+    """Wishes as apt-get takes them, which knows no limit. chosen: see choose."""
+    pairs = [(wish,) + split(wish) for wish in wishes]
+    return ["%s=%s" % (name, chosen[name]) if (version or "")[:1] == "<" and name in chosen else wish for wish, name, version in pairs]
+
+
 def problems(missing, all_names):
     """One message for each wish without a candidate. missing: see choose; all_names: every package name that apt knows."""
     found = []
@@ -64,7 +76,8 @@ def problems(missing, all_names):
         name, version = split(wish)
         if versions:
             there = "this host's sources have %s" % ", ".join(versions[:6])
-            found.append("Package %s has no version %s: %s. Wish one of them, or add the source that has it." % (name, version, there))
+            which = "below " + version[1:] if version[:1] == "<" else version
+            found.append("Package %s has no version %s: %s. Wish one of them, or add the source that has it." % (name, which, there))
             continue
         near = [other for other in all_names if other[:2] == name[:2]]
         close = difflib.get_close_matches(name, near, n=2)

@@ -30,10 +30,15 @@ def at_least(version, first):
     return not numbers(version) or numbers(version) >= numbers(first)
 
 
+def toolkit_below(engine, engine_version):
+    """What the toolkit's version has to be before (as dpkg orders them), or the engine cannot read what it writes; None for no limit."""
+    return NEW_CDI + "~" if engine == "podman" and not at_least(engine_version, PODMAN) else None
+
+
 def choose(wish, engine, engine_version, toolkit_version):
     """{mode: cdi|runtime, problem: None or why the wish cannot be had}. wish: auto, cdi or runtime; versions: "" for not there yet."""
     known = at_least(engine_version, FIRST[engine]) and at_least(toolkit_version, TOOLKIT)
-    readable = engine != "podman" or not (numbers(toolkit_version) >= numbers(NEW_CDI) and not at_least(engine_version, PODMAN))
+    readable = not (toolkit_below(engine, engine_version) and numbers(toolkit_version) >= numbers(NEW_CDI))
     here = "this host has %s %s and toolkit %s" % (engine, engine_version or "(to be installed)", toolkit_version or "(to be installed)")
     if not readable:
         return {

@@ -42,10 +42,18 @@ def with_defaults(settings, patch, groups):
 
 
 def extended(settings, additions):
-    """A patch that puts the entries of lists behind those which the settings have by the same names; {} when they have all."""
+    """A patch that puts the entries of lists behind those which the settings have by the same names; {} when they have all.
+
+    Of a dictionary, those entries whose name the settings have not: what is there by that name stays as it is.
+    """
     patch = {}
     for name, entries in additions.items():
         there = settings.get(name)
+        if isinstance(entries, dict):
+            lacking = {key: value for key, value in entries.items() if not isinstance(there, dict) or key not in there}
+            if lacking:
+                patch[name] = lacking
+            continue
         there = there if isinstance(there, list) else []
         lacking = [entry for entry in entries if entry not in there]
         if lacking:

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings import SettingsError
 
 # Next to the file: what it was before this collection changed it for the first time.
 ORIGINAL = ".mlinfra-original"
+LARGEST = 1024 * 1024
+
+
+def _at_once(path, flags):
+    """An opener for open(): nobody waits for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 class SettingsFile:
@@ -24,7 +31,11 @@ class SettingsFile:
         self.text = ""
         if self.exists:
             try:
-                with open(self.path, encoding="utf-8", newline="") as file:
+                with open(self.path, encoding="utf-8", newline="", opener=_at_once) as file:
+                    status = os.fstat(file.fileno())
+                    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+                        told = "%s: expected a file of settings, of at most %d bytes. Nothing was changed. Move it away."
+                        raise SettingsError(told % (path, LARGEST))
                     self.text = file.read()
             except UnicodeDecodeError as error:
                 raise SettingsError("%s is not UTF-8: %s at byte %d. Nothing was changed." % (path, error.reason, error.start)) from error

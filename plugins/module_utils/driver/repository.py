@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 
 KEYRING = "/etc/apt/keyrings/mlinfra-nvidia.gpg"
 SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia.sources"
@@ -25,6 +26,8 @@ PINNING = "/etc/apt/preferences.d/nvidia-driver-pinning"
 REPOSITORY_PRIORITY = 600
 # Above the 1001 of the repository's own pinning packages, which may know the branch only.
 VERSION_PRIORITY = 1002
+# NVIDIA's repository of drivers has the container toolkit, too: that one has a repository of its own, which shall count where it is known.
+OTHERS_PRIORITY = 100
 FIELD = re.compile(r"^(Package|Version|Origin|Label|Source): *(.*)$", re.MULTILINE)
 
 
@@ -119,6 +122,9 @@ def preferences_text(release, pins):
     parts = ",".join("%s=%s" % (letter, value) for letter, value in named if value)
     stanzas = ["# Written by role mlinfra.hosts.nvidia_driver.\n"]
     if parts:
+        others = " ".join(name for name in names.CONTAINER_TOOLKIT if name not in pins)
+        if others:
+            stanzas.append("Package: %s\nPin: release %s\nPin-Priority: %d\n" % (others, parts, OTHERS_PRIORITY))
         stanzas.append("Package: *\nPin: release %s\nPin-Priority: %d\n" % (parts, REPOSITORY_PRIORITY))
     by_version = {}
     for name in sorted(pins):

@@ -43,29 +43,33 @@ def persistence(host, wish, offered, driver, flavor):
     return {}, [], ["GPUs will not be kept initialised: no source of this host offers %s %s." % (name, driver)]
 
 
+def reads(podman, toolkit):
+    """Whether podman can read what this toolkit writes; versions are upstream's. What is not known is taken to."""
+    return not podman[:1].isdigit() or versions.compare(podman, PODMAN) >= 0 or versions.compare(toolkit, NEW_CDI + "~") < 0
+
+
 def container_toolkit(host, wish, offered):
     """({package: version}, [messages], [warnings]); its four packages are always of one version."""
-    exact = wish["container_toolkit"]
+    exact, podman = wish["container_toolkit"], host["podman"]
     if is_wanted(wish, "container_toolkit") is False:
         return {}, [], []
-    version = candidates.same_version(offered, names.CONTAINER_TOOLKIT, (lambda one: one == exact) if exact else None)
-    if version is None and exact:
+    newest = candidates.same_version(offered, names.CONTAINER_TOOLKIT, (lambda one: one == exact) if exact else None)
+    if newest is None and exact:
         there = ", ".join(candidates.upstreams(offered, names.CONTAINER_TOOLKIT[0])) or "none"
         told = "container_toolkit is %s: the sources have no such version of all four packages (of the first: %s). Wish one of them."
         return {}, [told % (exact, there)], []
-    if version is None:
+    if newest is None:
         return ({},) + absent(wish, "container_toolkit", "the four packages of nvidia-container-toolkit in one version")
-    warnings = []
-    podman = host["podman"]
-    if (
-        podman
-        and podman[:1].isdigit()
-        and versions.compare(versions.upstream(version), NEW_CDI) >= 0
-        and versions.compare(podman, PODMAN) < 0
-    ):
-        told = "podman %s cannot read the device descriptions of nvidia-container-toolkit %s: wish container_toolkit 1.18.1, or podman 5."
-        warnings.append(told % (podman, versions.upstream(version)))
-    return dict.fromkeys(names.CONTAINER_TOOLKIT, version), [], warnings
+    if reads(podman, versions.upstream(newest)):
+        return dict.fromkeys(names.CONTAINER_TOOLKIT, newest), [], []
+    why = "podman %s cannot read the device descriptions that it writes from %s on" % (podman, NEW_CDI)
+    if exact:
+        return {}, ["container_toolkit is %s: %s. Wish 1.18.1, leave it out, or have podman %s." % (exact, why, PODMAN)], []
+    version = candidates.same_version(offered, names.CONTAINER_TOOLKIT, lambda one: reads(podman, one))
+    if version is None:
+        return ({},) + absent(wish, "container_toolkit", "the four packages of nvidia-container-toolkit before %s, and %s" % (NEW_CDI, why))
+    told = "container_toolkit is %s, and %s is offered: %s. Have podman %s for the newer one."
+    return dict.fromkeys(names.CONTAINER_TOOLKIT, version), [], [told % (version, newest, why, PODMAN)]
 
 
 def toolkits(wish, offered):

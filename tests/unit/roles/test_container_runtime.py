@@ -32,11 +32,11 @@ def asked(value_of):
 def runtime(value_of, asked):
     """Function (variable, platform, state of the instance store's unit, None for a host without, settings) -> value."""
 
-    def value(name, platform="Debian-12", store=None, packages=(), **settings):
+    def value(name, platform="Debian-12", store=None, packages=(), version="1", **settings):
         known = {"inventory_hostname": "h1", "ansible_facts": {}, "ansible_check_mode": False, **settings}
         given = {"platform_names": [platform], "distribution": platform[:-3], "distribution_major_version": platform[-2:]}
         names, paths = asked(settings.get("container_runtime_engine", "docker"))
-        given["packages"] = {one: dict(NO_PACKAGE, status="installed", version="1") if one in packages else NO_PACKAGE for one in names}
+        given["packages"] = {one: dict(NO_PACKAGE, status="installed", version=version) if one in packages else NO_PACKAGE for one in names}
         given["paths"] = {path: {"exists": False, "sha256": None, "mode": None} for path in paths}
         given["contents"] = {STORE: '{"mount_point": "/data"}' if store else None}
         given["units"] = {UNIT: {"exists": store is not None, "active": store or "inactive"}}
@@ -110,3 +110,60 @@ def test_what_reads_toml_comes_first_where_python_does_not(runtime):
     for platform in ("Debian-12", "Debian-13", "Ubuntu-24"):
         assert runtime("_container_runtime_packages", platform=platform, container_runtime_engine="containerd") == ["containerd"]
         assert runtime("_container_runtime_reader_missing", platform=platform, container_runtime_engine="containerd") == []
+
+
+GPU = {"container_runtime_engine": "podman", "ansible_facts": {"mlinfra_gpu": {"present": True, "driver_state": "absent"}}}
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "wish"),
+    [
+        ("4.3.1+ds1-8+deb12u1", {}, "nvidia-container-toolkit<1.19.1~"),
+        ("4.3.1+ds1-8+deb12u1", {"container_runtime_nvidia_version": "1.18.1"}, "nvidia-container-toolkit=1.18.1-*"),
+        ("5.4.2-1", {}, "nvidia-container-toolkit"),
+        ("4.3.1-1", {"container_runtime_engine": "docker"}, "nvidia-container-toolkit"),
+    ],
+)
+def test_the_toolkit_is_one_that_the_engine_can_read(runtime, version, settings, wish):
+    there = {"packages": ["podman"], "version": version, **GPU, **settings}
+    assert runtime("_container_runtime_toolkit_wish", **there)[0] == wish
+
+
+@pytest.mark.parametrize(
+    ("candidate", "settings", "refused"),
+    [
+        ("4.3.1+ds1-8+deb12u1", {"container_runtime_nvidia_version": "1.20.1"}, True),
+        ("4.3.1+ds1-8+deb12u1", {"container_runtime_nvidia_version": "1.19.0"}, False),
+        ("4.3.1+ds1-8+deb12u1", {}, False),
+        ("5.4.2-1", {"container_runtime_nvidia_version": "1.20.1"}, False),
+        (None, {"container_runtime_nvidia_version": "1.20.1"}, False),
+    ],
+)
+def test_a_wish_for_one_that_it_could_not_read_is_refused_before_the_engine_comes(runtime, candidate, settings, refused):
+    prepared = {"candidates": {"podman": candidate} if candidate else {}}
+    found = runtime("_container_runtime_coming_mode", __container_runtime_prepared=prepared, **GPU, **settings)
+    assert ("cannot read" in (found["problem"] or "")) == refused
+
+
+DEV_CHAR = "/etc/udev/rules.d/71-mlinfra-nvidia-dev-char.rules"
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "cdi", "links"),
+    [
+        ("docker", "20.10.24", False, True),
+        ("docker", "26.1.5", True, True),
+        ("containerd", "1.6.20", False, True),
+        ("containerd", "1.7.24", True, False),
+        ("podman", "5.4.2", True, False),
+    ],
+)
+def test_docker_has_the_runtime_and_the_links_beside_cdi(runtime, engine, version, cdi, links):
+    there = {**GPU, "container_runtime_engine": engine, "packages": {"docker": ["docker.io"]}.get(engine, [engine]), "version": version}
+    assert runtime("_container_runtime_cdi", **there) == cdi
+    assert (DEV_CHAR in wrong(runtime, **there)) == links
+    if engine == "docker":
+        ours = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
+        assert runtime("_container_runtime_daemon_additions", **there)["runtimes"] == ours
+        assert ("features" in runtime("_container_runtime_daemon", **there)) == cdi
+        assert "runtimes" not in runtime("_container_runtime_daemon_additions", container_runtime_nvidia="none", **there)

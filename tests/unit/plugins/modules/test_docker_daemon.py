@@ -177,6 +177,21 @@ def test_entries_are_added_to_what_the_user_lists(run, host):
     assert not run(**wish)["changed"]
 
 
+def test_a_runtime_is_added_beside_those_that_are_there(run, host):
+    theirs = {"team": {"path": "/usr/bin/runc"}}
+    write(host, json.dumps({"runtimes": theirs}))
+    wish = {"additions": {"runtimes": {"nvidia": {"path": "nvidia-container-runtime", "args": []}}}}
+    assert run(**wish)["action"] == "reload"
+    assert read(host) == {"runtimes": {**theirs, **wish["additions"]["runtimes"]}}
+    assert not run(**wish)["changed"]
+    assert run(settings={"runtimes": {"nvidia": None}}, **wish)["changed"], "the last word"
+    assert read(host) == {"runtimes": theirs}
+    write(host, json.dumps({"runtimes": {"nvidia": {"path": "/opt/wrapper"}}}))
+    assert not run(**wish)["changed"]
+    assert run(settings={"runtimes": theirs}, **wish)["changed"]
+    assert set(read(host)["runtimes"]) == {"nvidia", "team"} and read(host)["runtimes"]["nvidia"] == {"path": "/opt/wrapper"}
+
+
 def test_containers_with_gpus_hold_a_restart_off(run, host, monkeypatch):
     (host / "containers").touch()
     monkeypatch.setattr(module.processes, "gpu_containers", lambda namespace: 2)

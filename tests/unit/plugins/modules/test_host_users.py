@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -27,7 +28,7 @@ def users(capsys, monkeypatch, tmp_path):
         module.accounts, "look", lambda name: known if name == "ada" else {**known, "exists": False, "group": None, "groups": []}
     )
     monkeypatch.setattr(module.pwd, "getpwnam", lambda name: account)
-    monkeypatch.setattr(module, "rights_of", lambda account: module.contextlib.nullcontext())
+    monkeypatch.setattr(module, "rights_of", lambda account: contextlib.nullcontext())
     monkeypatch.setattr(module, "SUDOERS", str(tmp_path))
     monkeypatch.setattr(module.AnsibleModule, "get_bin_path", lambda self, name, **options: name)
     monkeypatch.setattr(module.AnsibleModule, "run_command", lambda self, command, **options: commands.append(command) or (0, "", ""))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mlinfra.hosts.plugins.filter.container_gpu_mode import container_gpu_mode
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container import gpu_mode
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
 
 VERSIONS = st.one_of(st.just(""), st.lists(st.integers(0, 40), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts))))
 
@@ -62,6 +63,19 @@ def test_never_a_pair_that_the_table_forbids(wish, engine, version, toolkit):
         assert known
     elif wish == "auto":
         assert not known
+
+
+@given(version=VERSIONS, toolkit=VERSIONS.filter(bool), engine=st.sampled_from(sorted(gpu_mode.FIRST)))
+def test_the_limit_is_where_the_refusal_begins(version, toolkit, engine):
+    limit = container_gpu_mode(engine, version, toolkit)["toolkit_below"]
+    told = gpu_mode.choose("auto", engine, version, toolkit)["problem"] or ""
+    assert ("cannot read" in told) == (limit is not None and versions.compare(toolkit + "-1", limit) > 0)
+    assert limit is None or engine == "podman"
+
+
+@pytest.mark.parametrize(("version", "limit"), [("4.9.3", "1.19.1~"), ("5.0", None), ("", None)])
+def test_podman_before_5_has_a_limit(version, limit):
+    assert container_gpu_mode("podman", version)["toolkit_below"] == limit
 
 
 def test_an_engine_that_is_not_known():

@@ -53,3 +53,10 @@ def test_no_password_in_a_diff():
     text = '{"proxies": {"http-proxy": "http://me:s3cret@proxy:3128"}, "registry-mirrors": ["https://mirror/a@b"]}'
     shown = settings.without_passwords(text)
     assert "s3cret" not in shown and "http://***@proxy:3128" in shown and "https://mirror/a@b" in shown
+
+
+def test_additions_take_nothing_away():
+    ours = {"runtimes": {"nvidia": {"path": "ours"}}, "list": ["b"]}
+    assert settings.extended({}, ours) == {"runtimes": {"nvidia": {"path": "ours"}}, "list": ["b"]}
+    assert settings.extended({"runtimes": {"team": {}}, "list": ["a"]}, ours) == {"runtimes": ours["runtimes"], "list": ["a", "b"]}
+    assert settings.extended({"runtimes": {"nvidia": {"path": "theirs"}}, "list": ["b", "c"]}, ours) == {}

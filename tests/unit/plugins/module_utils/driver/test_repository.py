@@ -85,5 +85,15 @@ def test_preferences():
     assert "Package: b\nPin: version 2\n" in text
 
 
+def test_the_container_toolkit_comes_from_its_own_repository():
+    release = {"Origin": "NVIDIA", "Label": "NVIDIA CUDA"}
+    toolkit = "nvidia-container-toolkit nvidia-container-toolkit-base libnvidia-container-tools libnvidia-container1"
+    stanza = f"Package: {toolkit}\nPin: release o=NVIDIA,l=NVIDIA CUDA\nPin-Priority: 100\n"
+    assert stanza in repository.preferences_text(release, {"a": "1"})
+    pinned = repository.preferences_text(release, dict.fromkeys(toolkit.split(), "1.18.1-1"))
+    assert "Pin-Priority: 100\n" not in pinned, "the first stanza of a name would count"
+    assert toolkit.split()[0] not in repository.preferences_text({}, {})
+
+
 def test_release():
     assert repository.release_of("Origin: NVIDIA\nLabel: NVIDIA CUDA\nSuite: \n") == {"Origin": "NVIDIA", "Label": "NVIDIA CUDA"}

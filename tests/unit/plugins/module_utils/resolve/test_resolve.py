@@ -178,8 +178,23 @@ def test_components():
     bare = {name: there for name, there in nvidia().items() if name not in shapes.TOOLKIT and not name.startswith("datacenter")}
     assert [one.split(" is not resolved")[0] for one in resolve("t4", offered=bare)["warnings"]] == ["container_toolkit", "dcgm"]
     assert resolve("t4", {"container_toolkit": "1.18.1"})["pins"]["container_toolkit"] == "1.18.1-1"
-    (told,) = resolve("t4", engines={"podman": "4.3.1"})["warnings"]
-    assert told.startswith("podman 4.3.1 cannot read the device descriptions of nvidia-container-toolkit 1.20.1")
+
+
+def test_podman_before_5_has_the_newest_toolkit_that_it_can_read():
+    found = resolve("t4", engines={"podman": "4.3.1"})
+    assert {found["packages"][name] for name in shapes.TOOLKIT} == {found["pins"]["container_toolkit"]} == {"1.19.0-1"}
+    (told,) = found["warnings"]
+    assert told.startswith("container_toolkit is 1.19.0-1, and 1.20.1-1 is offered: podman 4.3.1 cannot read the device descriptions")
+    found = resolve("t4", {"container_toolkit": "1.18.1"}, engines={"podman": "4.3.1"})
+    assert found["warnings"] == [] and found["pins"]["container_toolkit"] == "1.18.1-1"
+    found = resolve("t4", {"container_toolkit": "1.20.1"}, engines={"podman": "4.3.1"})
+    assert found["pins"] is None and "Wish 1.18.1, leave it out, or have podman 5." in found["problems"][0]
+    for podman in ("5.4.2", None):
+        assert resolve("t4", engines={"podman": podman})["pins"]["container_toolkit"] == "1.20.1-1"
+    new = {**nvidia(), **{name: ["1.19.1~rc.1-1", "1.19.1-1"] for name in shapes.TOOLKIT}}
+    found = resolve("t4", offered=new, engines={"podman": "4.9.3"})
+    assert found["pins"]["container_toolkit"] is None
+    assert "before 1.19.1, and podman 4.9.3 cannot read" in found["warnings"][0]
 
 
 def test_what_is_not_known_is_said():
