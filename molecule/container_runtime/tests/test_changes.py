@@ -66,6 +66,32 @@ def test_a_restart_waits_for_containers_with_gpus(host, with_gpu, refusals):
     assert host.file("/etc/docker/daemon.json").content_string == before and started(host) == with_gpu
 
 
+def test_a_restart_that_waited_comes_with_the_next_run(host, with_gpu, refusals, converge):
+    """Whoever tells systemd to read its files meanwhile: every package with a unit does."""
+    wish = ("--limit", HOST, "-e", json.dumps({"mlinfra_proxy": "http://127.0.0.1:3129"}))
+    files = "/etc/docker/mlinfra-proxy.env, /etc/systemd/system/docker.service.d/mlinfra-proxy.conf"
+    environment = "tr '\\0' '\\n' </proc/$(systemctl show --property MainPID --value docker)/environ"
+    for _time in range(2):
+        message = refusals(*wish)[HOST]
+        assert f"docker.service must be restarted for {files}, and 1 running container has GPUs" in message
+        assert "Its settings were not changed" in message and host.run(f"ls {files.replace(',', '')}").stdout == ""
+        host.run_expect([0], "systemctl daemon-reload")
+        assert started(host) == with_gpu and "3129" not in host.check_output(environment)
+    host.run_expect([0], "docker rm --force sleeper")
+    done = converge(*wish)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "HTTPS_PROXY=http://127.0.0.1:3129" in host.check_output(environment)
+    again = converge(*wish)
+    assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout[-3000:]
+    # A run that was killed between its files and the restart: the note of it is of the process that runs.
+    began = "systemctl show --property ExecMainStartTimestampMonotonic --value docker"
+    before = host.check_output(began)
+    host.run_expect([0], f"mkdir -p /run/mlinfra && printf %s {before} >/run/mlinfra/restart-docker.service")
+    assert converge(*wish).returncode == 0 and host.check_output(began) != before
+    assert not host.file("/run/mlinfra/restart-docker.service").exists
+    assert converge("--limit", HOST).returncode == 0 and "3129" not in host.check_output(environment)
+
+
 def test_a_toolkit_whose_packages_vanish_in_mid_run(host, refusals, on_mirror):
     if host.ansible.get_variables()["inventory_hostname"] != HOST:
         pytest.skip(f"only on {HOST}")
