@@ -92,6 +92,36 @@ def test_a_restart_that_waited_comes_with_the_next_run(host, with_gpu, refusals,
     assert converge("--limit", HOST).returncode == 0 and "3129" not in host.check_output(environment)
 
 
+# The names alone (docker.io conflicts with one): what they bring is on the host from the distribution.
+DOCKER_CE = """
+set -e
+for name in docker-ce docker-ce-cli containerd.io; do
+    mkdir -p /run/ce/DEBIAN
+    printf "Package: $name\\nVersion: 5:29.1.0-1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n" >/run/ce/DEBIAN/control
+    dpkg-deb --build /run/ce /run/ce.deb >/dev/null
+    dpkg --force-conflicts --install /run/ce.deb >/dev/null 2>&1
+done
+rm -r /run/ce /run/ce.deb
+"""
+
+
+def test_an_installed_docker_ce_is_the_engine(host, converge):
+    if host.ansible.get_variables()["inventory_hostname"] != HOST:
+        pytest.skip(f"only on {HOST}")
+    with host.sudo():
+        host.run_expect([0], DOCKER_CE)
+        try:
+            again = converge("--limit", HOST)
+            assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout[-3000:]
+            done = converge("--limit", HOST, "-e", json.dumps({"container_runtime_daemon": {"debug": None, "labels": ["of=ce"]}}))
+            assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout[-3000:]
+            assert host.check_output("docker info --format '{{json .Labels}}' 2>/dev/null") == '["of=ce"]'
+        finally:
+            host.run_expect([0], "dpkg --purge docker-ce docker-ce-cli containerd.io")
+            back = converge("--limit", HOST)
+        assert back.returncode == 0
+
+
 def test_a_toolkit_whose_packages_vanish_in_mid_run(host, refusals, on_mirror):
     if host.ansible.get_variables()["inventory_hostname"] != HOST:
         pytest.skip(f"only on {HOST}")
