@@ -50,6 +50,12 @@ options:
       - A play can look for it, so that a host is proven again after a failure.
       - Writing it does not count as a change, no more than in check mode; the host does what it did before.
     type: path
+  subject:
+    description:
+      - What the proof is of besides the engine, in words, as the versions of driver and toolkit. Written into O(record), so that a play can
+        tell a proof of something else.
+    type: str
+    version_added: 0.7.0
   timeout:
     description: Seconds that one step of it may take.
     type: int
@@ -112,6 +118,7 @@ ARGUMENTS = {
     "gpu": {"type": "bool", "default": False},
     "gpu_mode": {"type": "str", "choices": ["cdi", "runtime"], "default": "cdi"},
     "record": {"type": "path"},
+    "subject": {"type": "str"},
     "timeout": {"type": "int", "default": 120},
 }
 # Prints something that is not in the image: the digest of a file that is.
@@ -196,9 +203,9 @@ class Prover:
         return found
 
 
-def record(path, answer):
+def record(path, answer, subject):
     """Write down what was proven."""
-    text = json.dumps({"engine": answer["engine"], "version": answer["version"], "gpus": answer["gpus"]}) + "\n"
+    text = json.dumps({"engine": answer["engine"], "version": answer["version"], "gpus": answer["gpus"], "subject": subject}) + "\n"
     os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -218,7 +225,7 @@ def main():
     try:
         answer.update(Prover(module).prove(), ok=True)
         if path:
-            record(path, answer)
+            record(path, answer, module.params["subject"])
     except ProofError as error:
         forget(path)
         engine = module.params["engine"]

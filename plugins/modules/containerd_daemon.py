@@ -20,6 +20,8 @@ description:
   - A daemon that does not come back, or whose plugin cri fails then, gets its former file again.
   - Wants Python 3.11 or later on the host, whose standard library reads TOML, or the package C(tomli)
     (C(python3-tomli) of Debian and Ubuntu).
+  - A restart that was refused, or that a run did not live to make, is made by the next run, although the files are as wished by then.
+    A note in C(/run/mlinfra) says which process of the daemon has not read them.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 seealso:
@@ -58,6 +60,14 @@ options:
     description: Restart the daemon even when the settings are the same, because something else that it reads has changed.
     type: bool
     default: false
+  files:
+    description:
+      - Further files of this collection's own that the daemon or its unit reads when it starts, by path, with their text; empty for a file
+        that shall not be there. Where one differs it is written with the settings, after all refusals, and the daemon is restarted.
+      - Files that end in C(.env) are for root alone.
+    type: dict
+    default: {}
+    version_added: 0.7.0
   interrupt:
     description: Whether a restart may come while containers with GPUs run.
     type: bool
@@ -94,6 +104,12 @@ changed_keys:
   type: list
   elements: str
   sample: [plugins]
+changed_files:
+  description: Paths of O(files) that changed, or would.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/docker/mlinfra-proxy.env]
 action:
   description: What was done to the daemon, or would be.
   returned: success
@@ -112,7 +128,16 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, data_root, dockerd, processes, settings, toml_settings
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import (
+    daemon,
+    data_root,
+    dockerd,
+    pending,
+    processes,
+    settings,
+    toml_settings,
+)
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.own_files import OwnFiles
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import Service, ServiceError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import SettingsFile
 
@@ -121,6 +146,7 @@ ARGUMENTS = {
     "settings": {"type": "dict", "default": {}},
     "unit": {"type": "str", "default": "containerd.service"},
     "restart": {"type": "bool", "default": False},
+    "files": {"type": "dict", "default": {}, "no_log": True},
     "interrupt": {"type": "bool", "default": False},
     "abandon_data": {"type": "bool", "default": False},
 }
@@ -176,7 +202,7 @@ def root_problem(params, before, after):
 def work(module):
     """The module's answer. Raises SettingsError and ServiceError."""
     params, path = module.params, module.params["path"]
-    file, service = SettingsFile(path), Service(module, params["unit"])
+    file, service, own = SettingsFile(path), Service(module, params["unit"]), OwnFiles(params["files"])
     before = toml_settings.parse(path, file.text)
     patch = params["settings"]
     if patch and not before:
@@ -190,13 +216,16 @@ def work(module):
     after = toml_settings.edited(path, file.text, patch)
     keys = settings.changed_keys(before, toml_settings.parse(path, after))
     text = after if keys else None
-    act = "start" if not service.running else "restart" if keys or params["restart"] or service.stale else "none"
+    unread = params["restart"] or service.stale or pending.noted(service)
+    act = "start" if not service.running else "restart" if keys or own.due or unread else "none"
     problems = [root_problem(params, before, toml_settings.parse(path, after))]
     problems.append(refusal(module, path, after) if act != "none" and after else None)
     if act == "restart" and not params["interrupt"]:
-        problems.append(processes.gpu_problem(service.unit, processes.gpu_containers(), ", ".join(keys) or "its drop-ins"))
+        problems.append(processes.gpu_problem(service.unit, processes.gpu_containers(), ", ".join(keys + own.due) or "its drop-ins"))
     problems = [problem for problem in problems if problem]
     if problems:
+        if unread and act == "restart" and not module.check_mode:
+            pending.note(service)
         raise settings.SettingsError("\n".join(problems))
 
     before_state = cri(module) if text is not None and service.running else None
@@ -210,7 +239,7 @@ def work(module):
                 "containerd runs with these settings, but its plugin cri does not.\nIts journal ends with:\n%s" % service.journal()
             )
 
-    return daemon.make(module, file, service, act, keys, text, apply)
+    return daemon.make(module, file, service, act, keys, text, apply, own)
 
 
 def main():

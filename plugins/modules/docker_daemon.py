@@ -20,6 +20,8 @@ description:
     A restart that would stop running containers, or that would come while containers with GPUs run, is refused, unless O(interrupt) is set.
   - Another data root is refused while the present one has images, containers or volumes and the new one none, unless
     O(abandon_data) is set.
+  - A restart that was refused, or that a run did not live to make, is made by the next run, although the files are as wished by then.
+    A note in C(/run/mlinfra) says which process of the daemon has not read them.
 author:
   - mlinfra.hosts contributors (@mlinfra)
 seealso:
@@ -76,6 +78,14 @@ options:
     description: Restart the daemon even when the settings are the same, because something else that it reads has changed.
     type: bool
     default: false
+  files:
+    description:
+      - Further files of this collection's own that the daemon or its unit reads when it starts, by path, with their text; empty for a file
+        that shall not be there. Where one differs it is written with the settings, after all refusals, and the daemon is restarted.
+      - Files that end in C(.env) are for root alone.
+    type: dict
+    default: {}
+    version_added: 0.7.0
   interrupt:
     description: Whether a restart may stop running containers, and come while containers with GPUs run.
     type: bool
@@ -106,6 +116,12 @@ changed_keys:
   type: list
   elements: str
   sample: [data-root, live-restore]
+changed_files:
+  description: Paths of O(files) that changed, or would.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/docker/mlinfra-proxy.env]
 action:
   description: What was done to the daemon, or would be.
   returned: success
@@ -131,8 +147,17 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import daemon, data_root, dockerd, json_settings, processes, settings
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import (
+    daemon,
+    data_root,
+    dockerd,
+    json_settings,
+    pending,
+    processes,
+    settings,
+)
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.data_root import mounts, nearest
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container.own_files import OwnFiles
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import Service, ServiceError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import SettingsFile
 
@@ -144,6 +169,7 @@ ARGUMENTS = {
     "abandon_data": {"type": "bool", "default": False},
     "unit": {"type": "str", "default": "docker.service"},
     "restart": {"type": "bool", "default": False},
+    "files": {"type": "dict", "default": {}, "no_log": True},
     "interrupt": {"type": "bool", "default": False},
 }
 
@@ -216,7 +242,7 @@ def wish(params, before, in_swarm):
 def work(module):
     """The module's answer. Raises SettingsError and ServiceError."""
     params, path = module.params, module.params["path"]
-    file, service = SettingsFile(path), Service(module, params["unit"])
+    file, service, own = SettingsFile(path), Service(module, params["unit"]), OwnFiles(params["files"])
     before = json_settings.parse(path, file.text)
     after = wish(params, before, False)
     if service.running and after != before and information(module).get("Swarm", {}).get("LocalNodeState") == "active":
@@ -224,7 +250,8 @@ def work(module):
     keys = settings.changed_keys(before, after)
     text = json_settings.render(after, file.text) if keys else None
     act = dockerd.action(keys, service.running)
-    if act in ("none", "reload") and (params["restart"] or service.stale):
+    unread = params["restart"] or service.stale or pending.noted(service)
+    if act in ("none", "reload") and (unread or own.due):
         act = "restart"
     former, root = (one.get("data-root", "/var/lib/docker") for one in (before, after))
     filled = [data_root.holds_data("docker", one) for one in (former, root)]
@@ -235,11 +262,14 @@ def work(module):
     live = bool(after.get("live-restore"))
     containers = processes.shims("moby") if act == "restart" else 0
     if not params["interrupt"]:
-        stopped = dockerd.interruption(keys, containers, live, service.unit)
+        cause = ", ".join(keys + own.due) or "its drop-ins"
+        stopped = dockerd.interruption(keys, containers, live, service.unit, cause)
         with_gpus = processes.gpu_containers("moby") if containers and not stopped else 0
-        problems += [stopped, processes.gpu_problem(service.unit, with_gpus, ", ".join(keys) or "its drop-ins")]
+        problems += [stopped, processes.gpu_problem(service.unit, with_gpus, cause)]
     problems = [problem for problem in problems if problem]
     if problems:
+        if unread and act == "restart" and not module.check_mode:
+            pending.note(service)
         raise settings.SettingsError("\n".join(problems))
 
     def apply():
@@ -248,7 +278,7 @@ def work(module):
         elif act != "none":
             service.tell(act)
 
-    return dict(daemon.make(module, file, service, act, keys, text, apply), data_root=root)
+    return dict(daemon.make(module, file, service, act, keys, text, apply, own), data_root=root)
 
 
 def main():

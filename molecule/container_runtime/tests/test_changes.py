@@ -66,6 +66,62 @@ def test_a_restart_waits_for_containers_with_gpus(host, with_gpu, refusals):
     assert host.file("/etc/docker/daemon.json").content_string == before and started(host) == with_gpu
 
 
+def test_a_restart_that_waited_comes_with_the_next_run(host, with_gpu, refusals, converge):
+    """Whoever tells systemd to read its files meanwhile: every package with a unit does."""
+    wish = ("--limit", HOST, "-e", json.dumps({"mlinfra_proxy": "http://127.0.0.1:3129"}))
+    files = "/etc/docker/mlinfra-proxy.env, /etc/systemd/system/docker.service.d/mlinfra-proxy.conf"
+    environment = "tr '\\0' '\\n' </proc/$(systemctl show --property MainPID --value docker)/environ"
+    for _time in range(2):
+        message = refusals(*wish)[HOST]
+        assert f"docker.service must be restarted for {files}, and 1 running container has GPUs" in message
+        assert "Its settings were not changed" in message and host.run(f"ls {files.replace(',', '')}").stdout == ""
+        host.run_expect([0], "systemctl daemon-reload")
+        assert started(host) == with_gpu and "3129" not in host.check_output(environment)
+    host.run_expect([0], "docker rm --force sleeper")
+    done = converge(*wish)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "HTTPS_PROXY=http://127.0.0.1:3129" in host.check_output(environment)
+    again = converge(*wish)
+    assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout[-3000:]
+    # A run that was killed between its files and the restart: the note of it is of the process that runs.
+    began = "systemctl show --property ExecMainStartTimestampMonotonic --value docker"
+    before = host.check_output(began)
+    host.run_expect([0], f"mkdir -p /run/mlinfra && printf %s {before} >/run/mlinfra/restart-docker.service")
+    assert converge(*wish).returncode == 0 and host.check_output(began) != before
+    assert not host.file("/run/mlinfra/restart-docker.service").exists
+    assert converge("--limit", HOST).returncode == 0 and "3129" not in host.check_output(environment)
+
+
+# The names alone (docker.io conflicts with one): what they bring is on the host from the distribution.
+DOCKER_CE = """
+set -e
+for name in docker-ce docker-ce-cli containerd.io; do
+    mkdir -p /run/ce/DEBIAN
+    printf "Package: $name\\nVersion: 5:29.1.0-1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n" >/run/ce/DEBIAN/control
+    dpkg-deb --build /run/ce /run/ce.deb >/dev/null
+    dpkg --force-conflicts --install /run/ce.deb >/dev/null 2>&1
+done
+rm -r /run/ce /run/ce.deb
+"""
+
+
+def test_an_installed_docker_ce_is_the_engine(host, converge):
+    if host.ansible.get_variables()["inventory_hostname"] != HOST:
+        pytest.skip(f"only on {HOST}")
+    with host.sudo():
+        host.run_expect([0], DOCKER_CE)
+        try:
+            again = converge("--limit", HOST)
+            assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout[-3000:]
+            done = converge("--limit", HOST, "-e", json.dumps({"container_runtime_daemon": {"debug": None, "labels": ["of=ce"]}}))
+            assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout[-3000:]
+            assert host.check_output("docker info --format '{{json .Labels}}' 2>/dev/null") == '["of=ce"]'
+        finally:
+            host.run_expect([0], "dpkg --purge docker-ce docker-ce-cli containerd.io")
+            back = converge("--limit", HOST)
+        assert back.returncode == 0
+
+
 def test_a_toolkit_whose_packages_vanish_in_mid_run(host, refusals, on_mirror):
     if host.ansible.get_variables()["inventory_hostname"] != HOST:
         pytest.skip(f"only on {HOST}")

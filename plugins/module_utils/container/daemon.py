@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.container import settings, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.container import pending, settings, transaction
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.service import ServiceError
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container.settings_file import ORIGINAL
 
 
-def make(module, file, service, action, keys, text, apply):
+def make(module, file, service, action, keys, text, apply, own):
     """Carry the change out, unless in check mode, and return what the module says of it.
 
     file: SettingsFile. action: what is told to the service, 'none' for nothing. keys: top-level settings that change.
     text: the file's new text, None when it stays. apply: does the action; raises ServiceError, which puts the former file back.
+    own: OwnFiles that go with it.
     """
     original = file.path + ORIGINAL if os.path.exists(file.path + ORIGINAL) else None
     if not module.check_mode:
-        original = transaction.take(file, text, service, apply) or original
+        # First: a run that is killed between files and restart leaves files in which nothing is to be changed any more.
+        if action not in ("none", "start"):
+            pending.note(service)
+        original = transaction.take(file, text, service, apply, own) or original
+        pending.forget(service)
     path = module.params["path"]
     diff = {"before_header": path, "after_header": path, "before": file.text, "after": file.text if text is None else text}
     return {
         "changed": action != "none" or not service.enabled,
         "path": path,
         "changed_keys": keys,
+        "changed_files": own.due,
         "action": action,
         "original": original,
         "diff": {name: settings.without_passwords(value) for name, value in diff.items()},

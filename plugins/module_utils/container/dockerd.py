@@ -93,8 +93,11 @@ def action(keys, running):
     return "reload" if set(keys) <= RELOADABLE else "restart"
 
 
-def interruption(keys, containers, live_restore, unit):
-    """Why a restart would stop containers, in one message; None when it would not. live_restore: of the settings to come."""
+def interruption(keys, containers, live_restore, unit, cause=None):
+    """Why a restart would stop containers, in one message; None when it would not. live_restore: of the settings to come.
+
+    cause: words for what asks for the restart; the keys when left out.
+    """
     if not containers:
         return None
     breaking = sorted(set(keys) & BREAKS_LIVE_RESTORE)
@@ -102,9 +105,9 @@ def interruption(keys, containers, live_restore, unit):
         return None
     why = "%s changes" % " and ".join(breaking) if breaking else "live-restore is off"
     return (
-        "%s must be restarted for %s, which would stop %d running container%s, as %s. Nothing was changed. Stop them yourself, or set "
-        "container_runtime_interrupt to true for this run."
-        % (unit, ", ".join(keys) or "its drop-ins", containers, "" if containers == 1 else "s", why)
+        "%s must be restarted for %s, which would stop %d running container%s, as %s. Its settings were not changed. Stop them "
+        "yourself, or set container_runtime_interrupt to true for this run."
+        % (unit, cause or ", ".join(keys), containers, "" if containers == 1 else "s", why)
     )
 
 

@@ -64,7 +64,7 @@ def gpu_problem(unit, count, why):
     if not count:
         return None
     return (
-        "%s must be restarted for %s, and %d running container%s GPUs. Nothing was changed: this waits until they have ended. "
+        "%s must be restarted for %s, and %d running container%s GPUs. Its settings were not changed: this waits until they have ended. "
         "Run this again then, or set container_runtime_interrupt to true for this run."
         % (unit, why, count, " has" if count == 1 else "s have")
     )

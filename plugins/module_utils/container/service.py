@@ -5,7 +5,16 @@
 
 from __future__ import annotations
 
-SHOWN = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ExecStart", "EnvironmentFiles", "Environment")
+SHOWN = (
+    "LoadState",
+    "ActiveState",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "ExecMainStartTimestampMonotonic",
+    "ExecStart",
+    "EnvironmentFiles",
+    "Environment",
+)
 
 
 class ServiceError(Exception):

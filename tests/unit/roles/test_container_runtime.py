@@ -12,6 +12,7 @@ from ansible.template import trust_as_template
 STORE = "/etc/mlinfra/instance_store.json"
 UNIT = "mlinfra-instance-store.service"
 DROP_IN = "/etc/systemd/system/%s.service.d/mlinfra-instance-store.conf"
+CE = {"docker-ce": "5:29.1.0-1~debian.12~bookworm", "docker-ce-cli": "5:29.1.0-1~debian.12~bookworm", "containerd.io": "1.7.28-1"}
 NO_PACKAGE = {"version": None, "status": "not-installed", "held": False}
 
 
@@ -36,7 +37,8 @@ def runtime(value_of, asked):
         known = {"inventory_hostname": "h1", "ansible_facts": {}, "ansible_check_mode": False, **settings}
         given = {"platform_names": [platform], "distribution": platform[:-3], "distribution_major_version": platform[-2:]}
         names, paths = asked(settings.get("container_runtime_engine", "docker"))
-        given["packages"] = {one: dict(NO_PACKAGE, status="installed", version=version) if one in packages else NO_PACKAGE for one in names}
+        installed = {one: {"status": "installed", "version": CE.get(one, version), "held": False} for one in packages}
+        given["packages"] = {one: installed.get(one, NO_PACKAGE) for one in names}
         given["paths"] = {path: {"exists": False, "sha256": None, "mode": None} for path in paths}
         given["contents"] = {STORE: '{"mount_point": "/data"}' if store else None}
         given["units"] = {UNIT: {"exists": store is not None, "active": store or "inactive"}}
@@ -98,6 +100,30 @@ def test_a_data_root_on_the_instance_store_is_left_to_the_hosts_of_an_image(runt
 def test_others_are_not_tied(runtime, settings):
     assert not [path for path in wrong(runtime, store="failed", **settings) if path.endswith("mlinfra-instance-store.conf")]
     assert runtime("_container_runtime_refusals", store="failed", **settings) == []
+
+
+@pytest.mark.parametrize("engine, kept, version", [("docker", "docker-ce", "29.1.0"), ("containerd", "containerd.io", "1.7.28")])
+def test_an_engine_of_dockers_own_is_kept(runtime, engine, kept, version):
+    """AWS's deep learning AMIs have it, and what nvidia_driver leaves alone there shall have an engine, too."""
+    given = {"platform": "Ubuntu-22", "packages": [*CE, "python3-tomli"], "container_runtime_engine": engine}
+    assert runtime("_container_runtime_packages", **given)[0] == kept
+    assert runtime("_container_runtime_version", **given) == version, "by which CDI is chosen"
+    assert runtime("_container_runtime_missing", **given) == [] == runtime("_container_runtime_refusals", **given)
+    ecr = {"container_runtime_ecr_registries": ["public.ecr.aws"]}
+    assert runtime("_container_runtime_missing", **given, **ecr) == ["amazon-ecr-credential-helper"]
+
+
+@pytest.mark.parametrize(
+    "engine, packages, rivals",
+    [
+        ("docker", [*CE, "podman-docker"], "podman-docker"),
+        ("docker", ["docker-ce-cli", "containerd.io"], "docker-ce-cli, containerd.io"),
+        ("containerd", ["moby-containerd"], "moby-containerd"),
+    ],
+)
+def test_what_is_no_engine_of_dockers_own_stands_in_the_way(runtime, engine, packages, rivals):
+    (message,) = runtime("_container_runtime_refusals", packages=packages, container_runtime_engine=engine)
+    assert message.startswith(f"h1 has {rivals} installed, which stands in the way of ")
 
 
 def test_what_reads_toml_comes_first_where_python_does_not(runtime):

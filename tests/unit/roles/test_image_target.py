@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 
@@ -16,6 +17,7 @@ from tests.unit.roles.test_nvidia_driver import GPU, WORKING
 NO_GPU = {"present": False, "count": 0, "models": [], "architectures": [], "nvswitch_count": 0}
 WISHED = target.understand(["a10g", "h100"], "x86_64")[0]
 BUILDER = target.applied({**GPU, **NO_GPU}, WISHED)
+PROVEN = "GPUs by cdi, driver 580.95.05, NVIDIA Container Toolkit 1.18.1"
 PLATFORM = {"platform_names": ["Debian-12"], "distribution": "Debian", "distribution_major_version": "12", "architecture": "x86_64"}
 
 
@@ -33,13 +35,14 @@ def driver(value_of):
 
 @pytest.fixture
 def runtime(value_of):
-    """Function (variable, facts, records that are there) → value of role container_runtime."""
+    """Function (variable, facts, records that are there, the subject in them) → value of role container_runtime."""
 
-    def value(name, facts, *records, daemon_changed=False):
+    def value(name, facts, *records, daemon_changed=False, toolkit="1.18.1-1", subject=PROVEN):
         paths = [value_of("container_runtime", one) for one in ("_container_runtime_record", "_container_runtime_image_record")]
-        found = {"packages": {"nvidia-container-toolkit": {"version": "1.18.1-1"}}, "paths": {one: {"exists": False} for one in paths}}
+        found = {"packages": {"nvidia-container-toolkit": {"version": toolkit}}, "paths": {one: {"exists": False} for one in paths}}
         for one in records:
             found["paths"][value_of("container_runtime", one)] = {"exists": True}
+        found["contents"] = {paths[0]: json.dumps({"engine": "docker", "gpus": ["GPU 0"], "subject": subject}) if records else None}
         return value_of(
             "container_runtime", name, inventory_hostname="b1", ansible_facts={"mlinfra_gpu": facts}, __container_runtime_found=found,
             __container_runtime_daemon={"changed": daemon_changed},
@@ -99,6 +102,21 @@ def test_proof_of_an_image_holds_until_gpus_can_be_used(runtime):
     assert runtime("_container_runtime_unproven", bare, image, daemon_changed=True) is True
     assert runtime("_container_runtime_unproven", usable, image) is True, "only the host can prove its GPUs"
     assert runtime("_container_runtime_unproven", usable, image, "_container_runtime_record") is False
+
+
+def test_a_proof_is_given_anew_when_it_was_of_something_else(runtime):
+    record = "_container_runtime_record"
+    usable = {**WORKING, "smi": {"gpus": [{}]}}
+    newer = {**usable, "driver": {**WORKING["driver"], "loaded": {"is_loaded": True, "version": "595.45.04"}}}
+    waiting = {**WORKING, "driver_state": "reboot_pending"}
+    assert runtime("_container_runtime_subject", usable) == PROVEN
+    assert runtime("_container_runtime_unproven", usable, record) is False
+    assert runtime("_container_runtime_unproven", usable, record, subject=None) is True, "given before the driver was loaded"
+    assert runtime("_container_runtime_unproven", usable, record, toolkit="1.19.0-1") is True
+    assert runtime("_container_runtime_unproven", newer, record) is True
+    for facts in (waiting, {**GPU, **NO_GPU, "target": None}):
+        assert runtime("_container_runtime_subject", facts) == ""
+        assert runtime("_container_runtime_unproven", facts, record, subject=None) is False, "no GPU can be proven now"
 
 
 @pytest.mark.parametrize("named", ["b1", "b0, b1", ["b1"], ["b0", "b1"]])

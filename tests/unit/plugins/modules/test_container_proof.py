@@ -46,10 +46,11 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_proof(run, tmp_path):
-    answer = run()
+    answer = run(subject="GPUs by cdi")
     assert answer["ok"] is True and answer["version"] == "26.1.5" and answer["seconds"] > 0 and answer["gpus"] is None
     assert (tmp_path / "told").read_text().split() == ["version", "load", "run", "rm", "rmi"]
-    assert json.loads((tmp_path / "var" / "proof.json").read_text()) == {"engine": "docker", "version": "26.1.5", "gpus": None}
+    kept = {"engine": "docker", "version": "26.1.5", "gpus": None, "subject": "GPUs by cdi"}
+    assert json.loads((tmp_path / "var" / "proof.json").read_text()) == kept
     assert not answer["changed"] and not run()["changed"], "a check changes nothing, and its record is a note of it"
 
 

@@ -32,6 +32,7 @@ def run(tmp_path, monkeypatch, capsys):
     for name, text in PROGRAMS.items():
         (tmp_path / name).write_text("#!/bin/sh\n" + text.replace("{home}", str(tmp_path)))
         (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(module.pending, "FOLDER", str(tmp_path / "run"))
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     def answer(check=False, **options):
@@ -85,6 +86,18 @@ def test_containers_with_gpus_hold_a_restart_off(run, tmp_path, monkeypatch):
     assert answer["failed"] and "must be restarted for debug, version, and 1 running container has GPUs" in answer["msg"]
     assert not (tmp_path / "c.toml").exists() and not (tmp_path / "told").exists()
     assert run(settings={"debug": {"level": "warn"}}, interrupt=True)["action"] == "restart"
+
+
+def test_a_refused_restart_is_not_forgotten(run, tmp_path, monkeypatch):
+    gpus, env = [1], tmp_path / "proxy.env"
+    monkeypatch.setattr(module.processes, "gpu_containers", lambda: gpus[0])
+    wish = {"files": {str(env): "HTTPS_PROXY=http://p:1\n"}}
+    assert f"must be restarted for {env}, and 1 running container has GPUs" in run(**wish)["msg"] and not env.exists()
+    assert run(restart=True)["failed"] and "must be restarted for its drop-ins" in run()["msg"]
+    gpus[0] = 0
+    answer = run(**wish)
+    assert answer["action"] == "restart" and answer["changed_files"] == [str(env)] and env.exists()
+    assert not run(**wish)["changed"]
 
 
 def test_data_is_not_left_behind(run, tmp_path):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -17,7 +18,8 @@ SYSTEMCTL = """\
 # show: the state in the folder; all else is noted, and fails when the folder says so.
 cd "{home}"
 if [ "$1" = show ]; then
-    printf 'LoadState=loaded\\nActiveState=%s\\nUnitFileState=%s\\nNeedDaemonReload=no\\n' "$(cat active)" "$(cat enabled)"
+    printf 'LoadState=loaded\\nActiveState=%s\\nUnitFileState=%s\\n' "$(cat active)" "$(cat enabled)"
+    printf 'NeedDaemonReload=%s\\nExecMainStartTimestampMonotonic=%s\\n' "$(cat stale 2>/dev/null)" "$(cat began 2>/dev/null)"
     printf 'ExecStart={{ path=/x ; argv[]=/x -H fd:// ; ignore_errors=no ; }}\\nEnvironmentFiles=\\nEnvironment=\\n'
     exit 0
 fi
@@ -51,6 +53,7 @@ def host(tmp_path, monkeypatch):
     (tmp_path / "enabled").write_text("enabled\n")
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setattr(module, "mounts", lambda: "/dev/vda / ext4 rw 0 0\nserver:/x /proc nfs4 rw 0 0\n")
+    monkeypatch.setattr(module.pending, "FOLDER", str(tmp_path / "run"))
     monkeypatch.setattr(module.processes, "shims", lambda namespace: int((tmp_path / "containers").exists()))
     file.parent.mkdir()
     return tmp_path
@@ -201,6 +204,85 @@ def test_containers_with_gpus_hold_a_restart_off(run, host, monkeypatch):
     assert not told(host) and not (host / "etc" / "daemon.json").exists()
     assert run(settings={"labels": ["a=b"]})["action"] == "reload", "which no container notices"
     assert run(settings={"ipv6": True}, interrupt=True, **live)["action"] == "restart"
+
+
+@pytest.fixture
+def proxy(host):
+    """{path: text} of what a proxy asks for."""
+    return {str(host / "etc" / "proxy.env"): "HTTP_PROXY=http://me:s3cret@p:1\n", str(host / "etc" / "d" / "proxy.conf"): "[Service]\n"}
+
+
+def test_files_that_want_a_restart_are_written_when_it_may_be(run, host, proxy, monkeypatch):
+    write(host, "{}")
+    (host / "containers").touch()
+    gpus = [1]
+    monkeypatch.setattr(module.processes, "gpu_containers", lambda namespace: gpus[0])
+    wish = {"settings": {"live-restore": True}, "files": proxy}
+    refused = run(**wish)
+    assert refused["failed"] and f"live-restore, {host}/etc/d/proxy.conf, {host}/etc/proxy.env, and 1 running" in refused["msg"]
+    assert "s3cret" not in json.dumps(refused) and not told(host)
+    assert [path.name for path in (host / "etc").iterdir()] == ["daemon.json"]
+    gpus[0] = 0
+    assert run(check=True, **wish)["changed"] and not (host / "etc" / "proxy.env").exists()
+    done = run(**wish)
+    assert done["action"] == "restart" and done["changed_files"] == sorted(proxy)
+    assert told(host)[-1] == "restart" and "daemon-reload" in told(host)
+    assert {path: Path(path).read_text() for path in proxy} == proxy
+    modes = [stat.S_IMODE((host / "etc" / name).stat().st_mode) for name in ("proxy.env", "d/proxy.conf")]
+    assert modes == [0o600, 0o644] and "s3cret" not in json.dumps(done)
+    assert not run(**wish)["changed"]
+    (host / "etc" / "proxy.env").chmod(0o644)
+    assert run(**wish)["changed_files"] == [str(host / "etc" / "proxy.env")]
+    gone = {"settings": {"live-restore": True}, "files": dict.fromkeys(proxy, "")}
+    assert run(**gone)["action"] == "restart" and not any((host / "etc" / name).exists() for name in ("proxy.env", "d/proxy.conf"))
+    assert not run(**gone)["changed"]
+
+
+def test_files_are_put_back_with_the_settings(run, host, proxy):
+    (host / "etc" / "proxy.env").write_text("theirs")
+    write(host, "{}")
+    (host / "fails").write_text("ipv6")
+    answer = run(settings={"ipv6": True}, files=proxy)
+    assert answer["failed"] and f"{host}/etc/d/proxy.conf, {host}/etc/proxy.env are as before. docker.service runs again." in answer["msg"]
+    assert (host / "etc" / "proxy.env").read_text() == "theirs" and not (host / "etc" / "d" / "proxy.conf").exists() and read(host) == {}
+
+
+@pytest.mark.parametrize("options, state", [({}, "yes"), ({"restart": True}, "no")])
+def test_a_refused_restart_is_not_forgotten(run, host, monkeypatch, options, state):
+    """Anybody's daemon-reload takes away what systemd knows of it."""
+    gpus = [1]
+    monkeypatch.setattr(module.processes, "gpu_containers", lambda namespace: gpus[0])
+    (host / "began").write_text("4711")
+    (host / "stale").write_text(state)
+    (host / "containers").touch()
+    write(host, '{"live-restore": true}')
+    assert not run(check=True, **options).get("changed") and not (host / "run").exists()
+    assert run(**options)["failed"]
+    (host / "stale").write_text("no")
+    assert "must be restarted for its drop-ins" in run()["msg"], "refused again, for as long as they run"
+    gpus[0] = 0
+    assert run()["action"] == "restart"
+    assert run()["action"] == "none"
+
+
+def test_a_restart_that_was_not_lived_to_see(run, host, proxy, monkeypatch):
+    """Killed when the files were there; a restart by anybody else counts, too."""
+    (host / "began").write_text("4711")
+    monkeypatch.setattr(module, "restart", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+    for _time in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(settings={"ipv6": True}, files=proxy)
+    monkeypatch.undo()
+    monkeypatch.setattr(module.pending, "FOLDER", str(host / "run"))
+    assert read(host) == {"ipv6": True}
+    monkeypatch.setenv("PATH", f"{host}/bin:/usr/bin:/bin")
+    monkeypatch.setattr(module, "mounts", lambda: "")
+    assert run(check=True, settings={"ipv6": True}, files=proxy)["action"] == "restart"
+    (host / "began").write_text("4712")
+    assert run(check=True, settings={"ipv6": True}, files=proxy)["action"] == "none"
+    (host / "began").write_text("4711")
+    assert run(settings={"ipv6": True}, files=proxy)["action"] == "restart"
+    assert run(settings={"ipv6": True}, files=proxy)["action"] == "none"
 
 
 def test_data_is_not_left_behind(run, host, tmp_path):
