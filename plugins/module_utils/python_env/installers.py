@@ -54,6 +54,9 @@ def with_uv(uv, settings, found, torch_base=None):
             UV_CACHE_DIR=settings.cache_dir or os.path.join(scratch, "cache"),
             UV_SYSTEM_CERTS="1",
         )
+        if settings.cache_dir:
+            # A hard link would give a file of the cache, and so of other environments, to this one's owner.
+            environment["UV_LINK_MODE"] = "copy"
         if settings.index_url:
             environment["UV_DEFAULT_INDEX"] = settings.index_url
         _run([uv, "venv", "--quiet", "--allow-existing", "--python", found["executable"], folder], environment, settings, found)
