@@ -56,7 +56,8 @@ def listed(value: Any, elements: str = "str") -> list:
         if elements == "dict":
             return [check_type_dict(one) for one in found]
     except TypeError as error:
-        raise AnsibleFilterError(f"{value!r} is no list: expected a list{' of mappings' if elements == 'dict' else ''} ({error}).") from None
+        expected = "a list of mappings" if elements == "dict" else "a list"
+        raise AnsibleFilterError(f"{value!r} is no list: expected {expected} ({error}).") from None
     return [one if isinstance(one, str) else str(one) for one in found]
 
 
