@@ -46,12 +46,14 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.mlinfra.hosts.plugins.filter.listed import listed
 from ansible_collections.mlinfra.hosts.plugins.module_utils.container import registries
 
 
 def container_registries(wished: list, engine: str, mirrors: list | None = None) -> dict:
     if engine not in registries.ENGINES:
         raise AnsibleFilterError(f"container_registries: engine is {engine!r}: expected {' or '.join(registries.ENGINES)}.")
+    wished = [{**one, "mirrors": listed(one.get("mirrors"))} for one in wished]
     problems = registries.problems(engine, mirrors or [], wished)
     known = [] if problems else registries.of(mirrors or [], wished)
     files = [{"path": path, "content": text} for path, text in registries.files(engine, known).items()]

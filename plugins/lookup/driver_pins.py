@@ -12,7 +12,7 @@ author:
   - mlinfra.hosts contributors (@mlinfra)
 description:
   - Reads pins as module M(mlinfra.hosts.gpu_resolve) returns them, from a file or as they are. It does not fail for what is wrong with
-    them; role P(mlinfra.hosts.nvidia_driver#role) refuses that together with all else.
+    them; the roles that take pins refuse that together with all else.
 options:
   _terms:
     description:
@@ -21,6 +21,11 @@ options:
     type: list
     elements: raw
     required: true
+  name:
+    description: Name of the variable that has the pins, for what is said of them.
+    type: str
+    default: nvidia_driver_pins
+    version_added: 0.7.0
 """
 
 EXAMPLES = r"""
@@ -40,11 +45,12 @@ _list:
   elements: dict
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver.pinned import wish_of
@@ -63,10 +69,21 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def judged(pins: Any, where: str) -> dict[str, Any]:
-    """As in RETURN. where: what messages put before a problem: the path, or nothing."""
-    problems = [f"nvidia_driver_{one}{where}" for one in shape_problems(pins)]
+def judged(pins: Any, name: str, where: str) -> dict[str, Any]:
+    """As in RETURN. where: what messages put after a problem: the path, or nothing."""
+    problems = [name + one.removeprefix("pins") + where for one in shape_problems(pins)]
     return {"pins": None if problems else pins, "problems": problems, "wish": {} if problems else wish_of(pins)}
+
+
+def next_step(path: str, folders: list[str]) -> str:
+    """What to do about a path where nothing is. folders: Ansible's search path, which has neither the current one nor the inventory's."""
+    if os.path.isabs(os.path.expanduser(path)):
+        return "Correct the path"
+    looked = ", ".join(dict.fromkeys(str(one) for one in folders))
+    return (
+        f"It was looked for in {looked} and in files/ there. Give an absolute path ($PWD is the current folder on a command line, "
+        "inventory_dir the inventory's in a template)"
+    )
 
 
 def refused(message: str) -> dict[str, Any]:
@@ -76,16 +93,19 @@ def refused(message: str) -> dict[str, Any]:
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        return [self.read(term, variables) if isinstance(term, str) else judged(plain(term), "") for term in terms]
+        name = self.get_option("name")
+        return [self.read(term, name, variables) if isinstance(term, str) else judged(plain(term), name, "") for term in terms]
 
-    def read(self, path: str, variables: Any) -> dict[str, Any]:
-        found = self.find_file_in_search_path(variables, "files", path, ignore_missing=True)
-        if not found:
-            return refused(f"nvidia_driver_pins is {path}: there is no such file. Correct the path; {EXPECTED}.")
+    def read(self, path: str, name: str, variables: Any) -> dict[str, Any]:
+        folders = (variables or {}).get("ansible_search_path") or [self.get_basedir(variables or {})]
+        try:
+            found = self._loader.path_dwim_relative_stack(folders, "files", path)
+        except AnsibleFileNotFound:
+            return refused(f"{name} is {path}: there is no such file. {next_step(path, folders)}; {EXPECTED}.")
         try:
             with open(self._loader.get_real_file(found), encoding="utf-8") as file:
                 pins = yaml.load(file, Loader=LOADER)
         except (OSError, ValueError, yaml.YAMLError, AnsibleError) as error:
             why = " ".join(str(error).split())
-            return refused(f"nvidia_driver_pins is {path}: it cannot be read ({why}); {EXPECTED}.")
-        return judged(pins, f" (in {path})")
+            return refused(f"{name} is {path}: it cannot be read ({why}); {EXPECTED}.")
+        return judged(pins, name, f" (in {path})")

@@ -41,12 +41,14 @@ _list:
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import AnsibleValidationError, UnsupportedError
 from ansible.plugins.lookup import LookupBase
 
 # libyaml's is ten times quicker, and every host asks.
@@ -64,17 +66,39 @@ def options_of(role: str) -> dict[str, dict]:
         raise AnsibleError(f"mlinfra.hosts has no role {role}: expected one of {known}.") from None
 
 
-def problems(role: str, values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each value that the role would refuse; a secret is not shown."""
+def in_words(error: AnsibleValidationError) -> str:
+    """Ansible's message; its one about options that are none says only which are."""
+    text = error.msg.rstrip(".")
+    if not isinstance(error, UnsupportedError):
+        return text
+    # https://github.com/ansible/ansible/blob/v2.19.0/lib/ansible/module_utils/common/arg_spec.py: with the path in front of each name.
+    given, supported = text.split(". Supported parameters include: ")
+    known, names = supported.rstrip(".").split(", "), given.split(", ")
+    near = [close[0] for name in names for close in [get_close_matches(name.rsplit(".", 1)[-1], known, 1)] if close]
+    meant = f" Did you mean {' and '.join(near)}?" if near else ""
+    return f"{' and '.join(names)} {'is not an option' if len(names) == 1 else 'are no options'}: expected {', '.join(known)}.{meant}"
+
+
+def found_in(role: str, values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with each value that the role would refuse, without a point; a secret is not shown."""
     found = []
     for name, option in options_of(role).items():
         if values.get(name) is None:
             continue
-        errors = ArgumentSpecValidator({name: option}).validate({name: values[name]}).error_messages
+        errors = [in_words(error) for error in ArgumentSpecValidator({name: option}).validate({name: values[name]}).errors]
         if errors and option.get("no_log"):
             errors = [f"{name} is not of type {option['type']} (its value is not shown)"]
-        found += [f"{error.rstrip('.')}. See ansible-doc -t role mlinfra.hosts.{role}." for error in errors]
+        found += errors
     return found
+
+
+def sentence(error: str, role: str) -> str:
+    return f"{error}{'' if error.endswith('?') else '.'} See ansible-doc -t role mlinfra.hosts.{role}."
+
+
+def problems(role: str, values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each value that the role would refuse; a secret is not shown."""
+    return [sentence(error, role) for error in found_in(role, values)]
 
 
 class LookupModule(LookupBase):
@@ -82,12 +106,14 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=options)
         # By name, because templates of a dict that is passed would all be carried out on the way.
         inner = variables.get(self.get_option("within")) or {}
-        found: list[str] = []
+        found: dict[str, str] = {}
         for role in terms:
             for given in (inner, variables):
                 wished = {name: given[name] for name in options_of(str(role)) if name in given}
-                found += problems(str(role), self._computed(wished))
-        return list(dict.fromkeys(found))
+                for error in found_in(str(role), self._computed(wished)):
+                    # An option of several roles is told once, by the first of them.
+                    found.setdefault(error, sentence(error, str(role)))
+        return list(found.values())
 
     def _computed(self, given: dict[str, Any]) -> dict[str, Any]:
         """The values with their templates carried out, without those that cannot be yet."""

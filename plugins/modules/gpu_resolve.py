@@ -90,7 +90,8 @@ options:
       - What becomes of a host whose running or newest kernel has no headers, here or in the sources. V(never) refuses it.
       - V(if_required) resolves the newest kernel of the same kind that is offered with its headers in its place, and warns that the host
         has to be restarted into it. The same kind is Debian's and Ubuntu's flavor (C(cloud-amd64), C(aws)), and with dnf the same package
-        (C(kernel), C(kernel6.12)); kernels of the running one's series come first.
+        (C(kernel), C(kernel6.12)); kernels of the running one's series come first. Without effect in a container, whose kernel is
+        the machine's.
     type: str
     choices: [never, if_required]
     default: never
@@ -124,7 +125,8 @@ options:
     description:
       - What to resolve for, instead of what is here, shaped like the fact C(mlinfra_gpu) of M(mlinfra.hosts.gpu_facts). These keys count,
         and each may be left out; C(models), C(architectures), C(compute_capabilities), C(nvswitch_count), C(nvlsm) (whether the subnet
-        manager is needed; by the model, if left out), C(kernel) (C(running), C(installed), C(headers_for)), C(engines) (C(podman)).
+        manager is needed; by the model, if left out), C(kernel) (C(running), C(installed), C(headers_for)), C(engines)
+        (C(podman)), C(container) (whether the kernel is another machine's).
     type: dict
   platform:
     description:

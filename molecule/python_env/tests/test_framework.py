@@ -17,7 +17,11 @@ SCENARIO = Path(__file__).resolve().parents[1]
 UV = SCENARIO.parents[1] / "roles" / "python_env" / "files" / "uv.txt"
 INVENTORY = SCENARIO / "inventory"
 HOST = "bookworm-0"
-PINS = {"driver": {"version": "570.172.08"}, "wish": {"mode": "compatible"}, "gpu": {"models": ["h100"], "architectures": ["hopper"]}}
+PINS = {
+    "schema": 1, "platform": "Debian-12", "machine": "x86_64", "source": "nvidia", "kernels": [], "packages": {},
+    "driver": {"version": "570.172.08", "flavor": None}, "wish": {"mode": "compatible"},
+    "gpu": {"models": ["h100"], "architectures": ["hopper"]},
+}  # fmt: skip
 
 
 def converge(folder, framework, **more):

@@ -48,7 +48,7 @@ def gpus_of(gpu):
 
 
 def of(gpu, platform):
-    """{gpus, nvswitch, nvlsm, platform, told_platform, machine, kernel, podman} of two dicts shaped like the facts."""
+    """{gpus, nvswitch, nvlsm, platform, told_platform, machine, container, kernel, podman} of two dicts shaped like the facts."""
     gpus = gpus_of(gpu)
     nvlsm = gpu.get("nvlsm")
     if nvlsm is None:
@@ -64,6 +64,7 @@ def of(gpu, platform):
         "platform": names.platform_of(told),
         "told_platform": told[0],
         "machine": str(platform.get("architecture") or "x86_64"),
+        "container": bool(gpu.get("container")),
         "kernel": {
             "running": running,
             "installed": [str(one) for one in kernel.get("installed") or []] or ([running] if running else []),

@@ -32,7 +32,7 @@ def chosen(host, wish, offered):
     """([releases], [warnings]) that are wished, with a newer kernel where that is allowed and needed."""
     kernel, platform = host["kernel"], host["platform"]
     releases = named(kernel, wish["kernels"])
-    if wish["kernel_upgrade"] == "never":
+    if wish["kernel_upgrade"] == "never" or host["container"]:
         return releases, []
 
     def has_headers(release):
@@ -72,6 +72,11 @@ def resolve(host, wish, offered):
 
 def without_headers(release, host, wish):
     have = ", ".join(host["kernel"]["headers_for"]) or "none"
+    if host["container"]:
+        return (
+            "kernel %s has no headers (installed: %s; no source offers them), and this host is a container, whose kernel is the machine's. "
+            "Set kernel_modules to false where that machine has the modules, or name the kernels to build for in kernels." % (release, have)
+        )
     if wish["kernel_upgrade"] != "never":
         return (
             "kernel %s has no headers (installed: %s; no source offers them), and no kernel of %s that is newer than those installed is "

@@ -33,6 +33,13 @@ _DEBIAN = {
 _RPM = {"user": ["nvidia-driver-cuda"], "open": ["kmod-nvidia-open-dkms"], "proprietary": ["kmod-nvidia-latest-dkms"]}
 
 PLATFORMS = ("Debian-12", "Debian-13", "Ubuntu-22", "Ubuntu-24", "RedHat-family-9", "Amazon-2023")
+# Folders of NVIDIA's repositories, as in the role's vars: by platform, and by machine where it is called otherwise.
+REPOSITORIES = "https://developer.download.nvidia.com/compute/cuda/repos"
+FOLDERS = {
+    "Debian-12": "debian12", "Debian-13": "debian13", "Ubuntu-22": "ubuntu2204", "Ubuntu-24": "ubuntu2404", "RedHat-family-9": "rhel9",
+    "Amazon-2023": "amzn2023",
+}  # fmt: skip
+MACHINES = {"x86_64": "x86_64", "aarch64": "sbsa"}
 SOURCES = ("nvidia", "mirror", "local", "distribution")
 CONTAINER_TOOLKIT = ("nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1")
 DCGM = "datacenter-gpu-manager-4"
@@ -53,6 +60,15 @@ _BESIDE = re.compile(r"^(libnvidia-nscq|libnvsdm|nvidia-imex)(-\d+)?$")
 
 def is_rpm(platform):
     return not platform.startswith(("Debian", "Ubuntu"))
+
+
+def how_to_add(platform, machine):
+    """A sentence: how NVIDIA's repository becomes a source of a host, as its driver installation guide says."""
+    folder = FOLDERS[platform]
+    url = "%s/%s/%s" % (REPOSITORIES, folder, MACHINES.get(machine, machine))
+    if is_rpm(platform):
+        return "dnf config-manager --add-repo %s/cuda-%s.repo" % (url, folder)
+    return "install %s/cuda-keyring_1.1-1_all.deb (dpkg -i), then run apt-get update" % url
 
 
 def platform_of(platform_names):

@@ -143,7 +143,8 @@ def entry(driver, flavor, release, reason):
 def nothing_fits(host, wish, rejected):
     """One message about all that is offered, with the next step."""
     add = {
-        "nvidia": "Add NVIDIA's repository to the host, or use source distribution.",
+        "nvidia": "Add NVIDIA's repository to the host (%s; role nvidia_driver adds it together with a driver), or use source distribution."
+        % names.how_to_add(host["platform"], host["machine"]),
         "local": "Make the folder a source of the host, as NVIDIA's package nvidia-driver-local-repo does.",
         "mirror": "Add the mirror of NVIDIA's repository to the host.",
         "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these to the sources, or use source nvidia.",

@@ -193,3 +193,19 @@ def test_docker_has_the_runtime_and_the_links_beside_cdi(runtime, engine, versio
         assert runtime("_container_runtime_daemon_additions", **there)["runtimes"] == ours
         assert ("features" in runtime("_container_runtime_daemon", **there)) == cdi
         assert "runtimes" not in runtime("_container_runtime_daemon_additions", container_runtime_nvidia="none", **there)
+
+
+@pytest.mark.parametrize(("given", "wished"), [("alice", ["alice"]), ("alice, bob", ["alice", "bob"]), (["alice"], ["alice"])])
+def test_text_is_a_list_of_users_and_not_of_letters(value_of, given, wished):
+    found = {"users": {name: {"exists": True, "groups": []} for name in ("alice", "bob", "a", "l")}}
+    assert value_of("container_runtime", "_container_runtime_new_users", container_runtime_users=given, __container_runtime_found=found,
+                    _container_runtime_noted={}) == wished  # fmt: skip
+
+
+def test_text_is_a_list_of_registries(value_of):
+    name, more = "123456789012.dkr.ecr.us-east-1.amazonaws.com", {"_container_runtime_noted": {}}
+    assert value_of("container_runtime", "_container_runtime_unknown_ecr", container_runtime_ecr_registries=name, **more) == []
+    registries = [{"name": "docker.io", "mirrors": "https://a.example.org,https://b.example.org"}]
+    found = value_of("container_runtime", "_container_runtime_registry", container_runtime_registries=registries,
+                     container_runtime_engine="containerd", container_runtime_registry_mirrors="https://c.example.org", **more)  # fmt: skip
+    assert found["problems"] == [] and found["files"][0]["content"].count("[host.") == 3

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleUndefinedVariable
+from ansible.template import trust_as_template
 
 LIST, DEB822 = "/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources"
 MIRROR = "/etc/apt/sources.list.d/mlinfra-mirror.sources"
@@ -43,3 +45,11 @@ def test_what_somebody_else_put_aside_stays_there(moves):
 def test_limits_that_would_end_every_login_are_refused(value_of, soft, hard, refused):
     told = value_of("host_baseline", "_host_baseline_bad_nofile", host_baseline_nofile_soft=soft, host_baseline_nofile=hard)
     assert bool(told) is refused
+
+
+@pytest.mark.parametrize("given", ["{{ nobody_knows }}", ["{{ nobody_knows }}"]])
+def test_what_is_undefined_is_named(value_of, given):
+    servers = [trust_as_template(one) for one in given] if isinstance(given, list) else trust_as_template(given)
+    known = {"__host_baseline_found": {"platform_names": ["Debian-12"]}, "host_baseline_time_servers": servers, "inventory_hostname": "h1"}
+    with pytest.raises(AnsibleUndefinedVariable, match="'nobody_knows' is undefined"):
+        value_of("host_baseline", "_host_baseline_refusals", **known)

@@ -9,13 +9,13 @@ import json
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
 
-from ansible_collections.mlinfra.hosts.plugins.lookup.driver_pins import LookupModule
 from tests.unit.plugins.module_utils.resolve.test_pins import made
 
 
-def look(value):
-    (found,) = LookupModule(loader=DataLoader()).run([value], {})
+def look(value, variables=None, **options):
+    (found,) = lookup_loader.get("mlinfra.hosts.driver_pins", loader=DataLoader()).run([value], variables or {}, **options)
     return found
 
 
@@ -49,3 +49,24 @@ def test_file_that_has_none(tmp_path, text, told):
 def test_no_file():
     (told,) = look("nowhere.yml")["problems"]
     assert told.startswith("nvidia_driver_pins is nowhere.yml: there is no such file.")
+
+
+def test_relative_path_says_where_it_was_looked_for(tmp_path):
+    variables = {"ansible_search_path": [str(tmp_path / "role"), str(tmp_path), str(tmp_path)]}
+    (told,) = look("pins.yml", variables, name="upgrade_pins")["problems"]
+    assert told.startswith(
+        f"upgrade_pins is pins.yml: there is no such file. It was looked for in {tmp_path}/role, {tmp_path} and in files/"
+    )
+    assert "Give an absolute path" in told
+    (tmp_path / "pins.yml").write_text(json.dumps(made()))
+    assert look("pins.yml", variables)["pins"] == made()
+
+
+def test_absolute_path_is_to_be_corrected():
+    (told,) = look("/nowhere/pins.yml")["problems"]
+    assert "Correct the path; expected" in told and "looked for" not in told
+
+
+def test_pins_are_told_by_the_name_of_their_variable():
+    (told,) = look({"driver": {"branch": 535}}, name="cuda_toolkit_pins")["problems"]
+    assert told.startswith("cuda_toolkit_pins.schema is None: ")

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
 
 from ansible_collections.mlinfra.hosts.plugins.lookup.role_problems import problems
 
@@ -36,3 +39,31 @@ def test_what_is_not_given_is_no_problem():
 def test_an_unknown_role_is_told_with_those_that_are_known():
     with pytest.raises(AnsibleError, match="has no role plum: expected one of .*node_exporter"):
         problems("plum", {})
+
+
+@pytest.mark.parametrize(
+    ("role", "given", "told"),
+    [
+        (
+            "mig",
+            {"mig_layout": [{"gpu": "all", "profile": ["3g.40gb"]}]},
+            "mig_layout.gpu and mig_layout.profile are no options: expected ",
+        ),
+        (
+            "nvidia_driver",
+            {"mlinfra_mirrors": {"nvida": "https://mirror.example.org"}},
+            "mlinfra_mirrors.nvida is not an option: expected ",
+        ),
+    ],
+)
+def test_an_option_that_is_none_is_told_as_such(role, given, told):
+    found = " ".join(problems(role, given))
+    assert told in found and "Did you mean " in found and "Supported parameters" not in found
+    assert found.endswith(f"? See ansible-doc -t role mlinfra.hosts.{role}.")
+
+
+def test_an_option_of_several_roles_is_told_once():
+    given = {"mlinfra_mirrors": {"nvida": "https://mirror.example.org"}}
+    lookup = lookup_loader.get("mlinfra.hosts.role_problems", loader=DataLoader(), templar=Templar(DataLoader(), variables=given))
+    (told,) = lookup.run(["host_baseline", "nvidia_driver", "efa"], given)
+    assert told.endswith(" Did you mean nvidia? See ansible-doc -t role mlinfra.hosts.host_baseline.")

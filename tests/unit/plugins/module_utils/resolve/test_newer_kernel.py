@@ -128,6 +128,14 @@ def test_refused_by_default_and_where_none_is_to_be_had():
     assert told == "kernel_upgrade is 'always': expected never or if_required."
 
 
+@pytest.mark.parametrize("policy", ["never", "if_required"])
+def test_a_container_is_not_told_to_boot_another_kernel(policy):
+    host = gpu("t4", kernel={"running": GONE, "installed": []}, container=True)
+    wish = {"kernel_upgrade": policy}
+    (told,) = resolve.resolve(host, PLATFORMS["Debian-12"], wish, {**nvidia(), **apt("6.1.0-98-amd64")}, TODAY)["problems"]
+    assert "is a container, whose kernel is the machine's. Set kernel_modules to false" in told and "oot" not in told
+
+
 def test_headers_that_are_offered_come_first():
     found = asked("if_required", {**apt("6.1.0-98-amd64"), f"linux-headers-{GONE}": ["1"]})
     assert [one["release"] for one in found["pins"]["kernels"]] == [GONE] and found["warnings"] == []

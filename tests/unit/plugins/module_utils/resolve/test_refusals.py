@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import resolve as module
+from scripts import tree
 from tests.unit.plugins.module_utils.resolve.shapes import KERNELS, PLATFORMS, SHAPES, TODAY, debian, gpu, nvidia
 
 V100 = {"models": ["v100"], "architectures": ["volta"]}
@@ -105,6 +108,26 @@ def test_sources_without_any_driver(source, told):
     offered = {f"linux-headers-{KERNELS['Debian-12']}": ["1"]}
     (found,) = problems(gpu("t4"), {"source": source}, offered)
     assert found.startswith("No package source of this host offers a driver under the names of source") and told in found
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "told"),
+    [
+        ("Debian-12", "x86_64", "install https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64/cuda-keyring_1.1-1_all.deb"),
+        ("Ubuntu-24", "aarch64", "/ubuntu2404/sbsa/cuda-keyring_1.1-1_all.deb"),
+        ("Amazon-2023", "x86_64", "dnf config-manager --add-repo https://developer.download.nvidia.com/compute/cuda/repos/amzn2023/x86_64/cuda-"),
+    ],
+)  # fmt: skip
+def test_sources_without_any_driver_are_told_how_to_add_one(platform, machine, told):
+    here = {"platform_names": [platform], "architecture": machine}
+    (found,) = [one for one in problems(gpu("t4"), {}, {"hello": ["1"]}, here) if "No package source" in one]
+    assert told in found and "role nvidia_driver adds it together with a driver" in found
+
+
+def test_folders_are_those_of_the_role():
+    rows = yaml.safe_load((tree.CHECKOUT / "roles" / "nvidia_driver" / "vars" / "main" / "platforms.yml").read_text())
+    assert {name: row["repository"] for name, row in rows["_nvidia_driver_platforms"].items()} == names.FOLDERS
+    assert rows["_nvidia_driver_repository_architectures"] == names.MACHINES
 
 
 def test_nothing_fits_is_told_in_a_few_lines():
