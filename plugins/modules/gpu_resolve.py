@@ -242,6 +242,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import platform
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import reading as reading_of_host
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host as hosts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins, reading, resolve
 
@@ -285,7 +286,10 @@ def kernel_names(gpu, kernels, pinned):
 def look(module):
     """(gpu, platform, offered) of the options, else of this host. :raises reading.Unreadable:"""
     given = module.params
-    gpu = reading.gpu(Host()) if given["gpu"] is None else given["gpu"]
+    gpu = given["gpu"]
+    if gpu is None:
+        container = platform.is_container(reading_of_host.ask_virtualization(module))
+        gpu = dict(reading.gpu(Host()), container=container)
     here = platform.look() if given["platform"] is None else given["platform"]
     if given["offered"] is not None:
         return gpu, here, given["offered"]

@@ -265,6 +265,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
 )
 from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu.reading import Host
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host import platform
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host import reading as reading_of_host
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host as hosts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import reading
@@ -301,11 +302,12 @@ ARGUMENTS = {
 def run(module, backend, folder):
     wish = prepare.wish_of(module.params)
     seen = backend.look(module.run_command)
+    seen["container"] = bool(wish["pins"]) and platform.is_container(reading_of_host.ask_virtualization(module))
     decided = plan.decide(wish, seen, backend.files_due)
     prepare.refuse(decided["problems"])
     program = backend.program(module.run_command, wish["proxy"], wish["lock_timeout"])
     job = backend.install(wish, seen, decided, program)
-    job.gpu, job.platform = dict(reading.gpu(Host()), **(wish["gpu"] or {})), platform.look()
+    job.gpu, job.platform = dict(reading.gpu(Host()), container=seen["container"], **(wish["gpu"] or {})), platform.look()
     job.host = hosts.of(job.gpu, job.platform)
     made = dkms.built(decided["driver"]) if decided["driver"] and wish["kernel_modules"] else {}
     was = record.snapshot(seen["packages"], job.host, sorted(made, key=versions.kernel_key), seen["manifest"].get("source"))

@@ -63,6 +63,14 @@ def header_package(wish, listed, kernel):
     return (listed.get(kernel) or {}).get("headers") or wish["headers"].replace("KERNEL", kernel)
 
 
+def beyond(wish, seen):
+    """Kernels of the host that it starts in place of the pinned ones, see resolve.pins.beyond; in a container they are the machine's."""
+    if not wish["pins"] or not wish["kernel_modules"] or seen.get("container"):
+        return []
+    kernel = {"running": seen["running"], "installed": seen["installed_kernels"], "headers_for": seen["header_kernels"]}
+    return schema.beyond(wish["kernels"], kernel)
+
+
 def spec(name, pinned):
     return "%s=%s" % (name, pinned[name]) if name in pinned else name
 

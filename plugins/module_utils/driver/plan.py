@@ -79,7 +79,8 @@ def decide(wish, seen, due=None):
     remove = [name for name in wish["packages_absent"] if (seen["packages"].get(name) or {}).get("version")]
     kernels, headers, kernel_packages = [], [], []
     if wish["kernel_modules"]:
-        kernels, told = dkms.resolve(wish["kernels"], seen["running"], seen["installed_kernels"], seen["header_kernels"])
+        wished = wish["kernels"] + pinned.beyond(wish, seen)
+        kernels, told = dkms.resolve(wished, seen["running"], seen["installed_kernels"], seen["header_kernels"])
         problems += told
         kernel_packages = pinned.kernel_packages(wish, seen, kernels)
         headers = [one.partition("=")[0] for one in kernel_packages if not pinned.is_image(one)]

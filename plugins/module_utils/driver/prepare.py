@@ -23,6 +23,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     verified,
     versions,
 )
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import pins as schema
 
 
@@ -173,12 +174,14 @@ def from_distribution(job, options):
 
 def choose_pinned(job, options):
     """Take the pinned versions. options: apt's, for sources besides the host's. :raises Refused: the pins do not hold here."""
-    names = sorted(pinned.packages_of_role(job.wish))
-    offered = job.program.versions(names, options)
+    headers = dict(names.headers(job.wish["pins"]["platform"], one) for one in pinned.beyond(job.wish, job.seen))
+    offered = job.program.versions(sorted(set(pinned.packages_of_role(job.wish)).union(headers)), options)
     if not job.seen["lists"]:
         # What the distribution offers is not known yet; the run that reads the lists judges it.
         for name, version in pinned.exact(job.wish["pins"], pinned.of_kernels(job.wish["pins"])).items():
             offered.setdefault(name, []).append(version)
+        for name, version in headers.items():
+            offered.setdefault(name, []).append(version or "any")
     judge_pins(job, offered)
     job.picked = pinned.exact(job.wish["pins"], job.wish["packages"] + job.wish["companions"])
 

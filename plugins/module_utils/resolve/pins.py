@@ -13,7 +13,7 @@ it: the same host, wish and sources give the same pins.
 from __future__ import annotations
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
-from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import candidates, conflicts, cuda, names, rules, tables
+from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import candidates, conflicts, cuda, kernels, names, rules, tables
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import host as hosts
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import wish as wishes
 
@@ -118,6 +118,10 @@ def apply(pins, gpu, platform, offered, today, besides=False):
     packages, warnings = for_host(pins, host, wish, besides)
     told = judged(pins, host, wish) + whole(pins, host, wish, packages) + offered_still(pins, host, packages, offered)
     told += kernels_there(pins, host, offered)
+    if not besides and not gpu.get("container"):
+        # A way back has to be judged by the kernels that the host has by then.
+        missing, notices = kernels_beyond(pins, host, offered)
+        told, warnings = told + missing, warnings + notices
     branch = tables.branch_of(wish["version"])
     if tables.is_past(tables.branch(branch).end, today):
         warnings.append("Driver branch %d of the pins is past its end of life: it gets no fixes any more." % branch)
@@ -206,3 +210,35 @@ def kernels_there(pins, host, offered):
                 % (release, ", ".join(kernel["installed"]) or "none that is known", AGAIN)
             )
     return found
+
+
+def beyond(pinned, kernel):
+    """Releases, oldest first, that a host starts in place of the pinned ones, since they are newer than each of these.
+
+    The newest that is installed, and the running one where its headers are here: without them it only waits for the restart.
+    pinned: releases; kernel: {running, installed, headers_for}.
+    """
+    least = max(map(versions.kernel_key, pinned), default=None)
+    newest = max(kernel["installed"], key=versions.kernel_key, default=kernel["running"])
+    wanted = {newest} | ({kernel["running"]} & set(kernel["headers_for"]))
+    found = [one for one in wanted if one and least is not None and versions.kernel_key(one) > least]
+    return sorted(found, key=versions.kernel_key)
+
+
+def kernels_beyond(pins, host, offered):
+    """([messages], [notices]) about kernels that are newer than those of the pins: the driver is built for them, too, or refused."""
+    kernel, mine = host["kernel"], [one["release"] for one in pins["kernels"]]
+    told, notices = [], []
+    for release in beyond(mine, kernel) if pins["driver"]["flavor"] else []:
+        what = "runs" if release == kernel["running"] else "would start"
+        name, version = kernels.headers(pins["platform"], release, offered)
+        if release in kernel["headers_for"] or version is not None:
+            said = "This host %s kernel %s, which is newer than those of the pins (%s): the driver is built for it, too. Resolve again to pin it."
+            notices.append(said % (what, release, ", ".join(mine)))
+        else:
+            told.append(
+                "pins.kernels has %s: this host %s %s, which is newer, and the headers of that one are neither installed here nor offered "
+                "(%s), so its GPUs would not work. Remove that kernel, add a source that has its headers, or resolve again for this host "
+                "with kernel_upgrade." % (", ".join(mine), what, release, name)
+            )
+    return told, notices

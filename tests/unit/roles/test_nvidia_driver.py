@@ -250,6 +250,15 @@ def test_pinned_kernel_is_reached_by_a_reboot(ask, kernel, due, told):
         assert told in ask("_nvidia_driver_waits_for_kernel", host, nvidia_driver_pins=PINS)
 
 
+@pytest.mark.parametrize(("running", "waits"), [("6.1.0-56-amd64", True), ("6.1.0-100-amd64", False)])
+def test_newer_kernel_that_the_driver_is_built_for_as_well_is_as_good(ask, running, waits):
+    host = {**WORKING, "kernel": {"running": running, "newest_installed": "6.1.0-100-amd64"}}
+    given = {"nvidia_driver_pins": PINS, "__nvidia_driver_change": {**NO_CHANGE, "kernels": ["6.1.0-99-amd64", "6.1.0-100-amd64"]}}
+    assert ask("_nvidia_driver_other_kernel", host, **given) is waits
+    assert ask("_nvidia_driver_reboot_due", host, **given, nvidia_driver_reboot="if_required") is waits
+    assert "set nvidia_driver_reboot to if_required" in ask("_nvidia_driver_waits_for_kernel", host, **given)
+
+
 @pytest.mark.parametrize(
     ("facts", "change", "settings", "acts"),
     [

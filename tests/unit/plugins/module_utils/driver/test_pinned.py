@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import pinned, plan
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import pinned, plan, prepare
 from tests.unit.plugins.module_utils.driver.test_plan import INSTALLED, package, seen, wish
 from tests.unit.plugins.module_utils.resolve.shapes import KERNELS, PLATFORMS, TODAY, gpu, nvidia
 from tests.unit.plugins.module_utils.resolve.test_pins import made
@@ -44,6 +46,30 @@ def test_pinned_kernel_comes_with_its_headers():
     assert found["headers"] == ["linux-headers-6.1.0-98-amd64"]
     here = {"installed_kernels": ["6.1.0-98-amd64"], "header_kernels": ["6.1.0-98-amd64"]}
     assert plan.decide(pinned_wish(), seen(**here))["kernel_packages"] == []
+
+
+def test_newer_kernel_of_the_host_is_built_for_too():
+    newer = {"running": "6.1.0-99-amd64", "installed_kernels": ["6.1.0-98-amd64", "6.1.0-99-amd64"], "header_kernels": ["6.1.0-98-amd64"]}
+    found = plan.decide(pinned_wish(), seen(**newer))
+    assert found["kernels"] == ["6.1.0-98-amd64", "6.1.0-99-amd64"]
+    assert found["kernel_packages"] == found["headers"] == ["linux-headers-6.1.0-99-amd64"]
+    assert plan.decide(pinned_wish(), seen(**newer, container=True))["kernels"] == ["6.1.0-98-amd64"]
+    assert plan.decide(pinned_wish(kernel_modules=False), seen(**newer))["kernels"] == []
+
+
+def test_sources_are_asked_for_headers_of_the_newer_kernel(monkeypatch):
+    asked = []
+    newer = {"running": "6.1.0-99-amd64", "installed_kernels": ["6.1.0-99-amd64"]}
+    job = types.SimpleNamespace(wish=pinned_wish(), seen=seen(**newer))
+    job.program = types.SimpleNamespace(versions=lambda names, options: asked.extend(names) or {})
+    judged = []
+    monkeypatch.setattr(prepare, "judge_pins", lambda job, offered: judged.append(offered))
+    prepare.choose_pinned(job, [])
+    assert "linux-headers-6.1.0-99-amd64" in asked and judged == [{}]
+    # Without lists nobody knows yet; the run that reads them judges it.
+    job.seen["lists"] = False
+    prepare.choose_pinned(job, [])
+    assert judged[1]["linux-headers-6.1.0-99-amd64"] == ["any"]
 
 
 @pytest.mark.parametrize(("version", "settled"), [("580.95.05-1", True), ("580.95.05-2", False), ("580.126.09-1", False)])

@@ -156,3 +156,55 @@ def test_driver_that_is_too_old_for_the_cuda_that_somebody_wrote():
 @pytest.mark.parametrize("pins", [None, [], "text", {}, {"schema": "1"}])
 def test_no_pins_at_all(pins):
     assert apply(pins)["problems"][0].startswith("pins")
+
+
+NEWER = "6.1.0-57-amd64"
+
+
+@pytest.mark.parametrize(
+    ("pinned", "kernel", "found"),
+    [
+        ([KERNEL], {"running": KERNEL, "installed": [KERNEL], "headers_for": [KERNEL]}, []),
+        ([KERNEL], {"running": "6.1.0-9-amd64", "installed": ["6.1.0-9-amd64"], "headers_for": []}, []),
+        ([KERNEL], {"running": NEWER, "installed": [NEWER], "headers_for": []}, [NEWER]),
+        ([KERNEL], {"running": KERNEL, "installed": [KERNEL, NEWER], "headers_for": []}, [NEWER]),
+        ([KERNEL], {"running": NEWER, "installed": [NEWER, "6.1.0-58-amd64"], "headers_for": []}, ["6.1.0-58-amd64"]),
+        ([KERNEL], {"running": NEWER, "installed": ["6.1.0-58-amd64", NEWER], "headers_for": [NEWER]}, [NEWER, "6.1.0-58-amd64"]),
+        ([KERNEL, NEWER], {"running": NEWER, "installed": [NEWER], "headers_for": []}, []),
+        ([KERNEL], {"running": NEWER, "installed": [], "headers_for": []}, [NEWER]),
+        ([KERNEL], {"running": None, "installed": [], "headers_for": []}, []),
+        ([], {"running": NEWER, "installed": [NEWER], "headers_for": []}, []),
+    ],
+)
+def test_kernels_in_place_of_the_pinned_ones(pinned, kernel, found):
+    assert module.beyond(pinned, kernel) == found
+
+
+def test_host_that_starts_a_newer_kernel_than_the_pins():
+    pins, host = made(), {"kernel": {"running": NEWER, "installed": [NEWER]}}
+    (told,) = apply(pins, **host)["problems"]
+    assert told.startswith(f"pins.kernels has {KERNEL}: this host runs {NEWER}, which is newer, and the headers of that one are neither")
+    assert "Remove that kernel, add a source that has its headers, or resolve again" in told
+    offered = {**nvidia(), f"linux-headers-{NEWER}": ["1.1-1"]}
+    with_headers = {"kernel": {"running": NEWER, "installed": [NEWER], "headers_for": [NEWER]}}
+    for found in (apply(pins, offered=offered, **host), apply(pins, **with_headers)):
+        assert found["problems"] == [] and found["pins"] == pins
+        assert found["warnings"] == [
+            f"This host runs kernel {NEWER}, which is newer than those of the pins ({KERNEL}): the driver is built for it, too. Resolve "
+            "again to pin it."
+        ]
+
+
+@pytest.mark.parametrize("other", [{"container": True}, {"besides": True}])
+def test_newer_kernel_that_does_not_count(other):
+    """A container's is the machine's; what a host goes back to is judged by the kernels that it has by then."""
+    assert apply(made(), kernel={"running": NEWER, "installed": [NEWER]}, **other)["problems"] == []
+
+
+def test_newer_kernel_of_another_version_of_kernel_devel():
+    platform, new = "RedHat-family-9", "5.14.0-611.el9.x86_64"
+    pins = {"platform": platform, "driver": {"flavor": "open"}, "kernels": [{"release": "5.14.0-503.el9.x86_64"}]}
+    host = {"kernel": {"running": new, "installed": [new], "headers_for": []}}
+    assert module.kernels_beyond(pins, host, {"kernel-devel": ["5.14.0-503.el9"]})[0]
+    assert module.kernels_beyond(pins, host, {"kernel-devel": ["5.14.0-611.el9"]})[0] == []
+    assert module.kernels_beyond({**pins, "driver": {"flavor": None}}, host, {}) == ([], [])
