@@ -81,7 +81,8 @@ class Change:
             end = "The host is as it was before (%s)." % (", ".join(done) or "no package had changed")
             if left:
                 end = "NOT all could be undone: %s. Mend this by hand before the next run." % "; ".join(left)
-            raise Broken("The CUDA toolkits could not be changed%s: %s.\n%s" % (what, said, end)) from error
+            then = apt.waiting(error.output) if isinstance(error, apt.Failed) else ""
+            raise Broken(" ".join(filter(None, ["The CUDA toolkits could not be changed%s: %s.\n%s" % (what, said, end), then]))) from error
 
     def _forward(self, change):
         for path, data in self.files.items():

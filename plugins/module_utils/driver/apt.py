@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import re
+import time
+
+from ansible_collections.mlinfra.hosts.plugins.module_utils.apt import words
 
 ENVIRONMENT = {
     "LC_ALL": "C",
@@ -18,6 +21,8 @@ ANSWERS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--for
 # The driver's own packages are held, and move together; that no other held package would move is checked in the simulation.
 ALLOWED = ["--allow-downgrades", "--allow-change-held-packages", "--ignore-hold", "--no-install-recommends"]
 TELLING = ("E: ", "Err:", "W: Failed to fetch", "W: GPG error", "W: OpenPGP", "dpkg: error", "Error!")
+# dpkg has begun: what is locked by then is a script's business, and is not tried again.
+BEGUN = re.compile(r"^(Selecting previously|Preparing to unpack|Unpacking|Setting up|Removing|Purging configuration)", re.MULTILINE)
 PLANNED = re.compile(r"^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \(([^ )]+))?", re.MULTILINE)
 
 
@@ -38,7 +43,7 @@ class Apt:
         self.environment = dict(ENVIRONMENT)
         if proxy:
             self.environment.update(http_proxy=proxy, https_proxy=proxy)
-        self.options = [*ALWAYS, "-o", "DPkg::Lock::Timeout=%d" % lock_timeout]
+        self.lock_timeout = lock_timeout
 
     def call(self, what, arguments, data=None):
         """Output of a program, both streams. :raises Failed: it did not end well."""
@@ -48,7 +53,16 @@ class Apt:
         return out + err
 
     def get(self, what, *arguments):
-        return self.call(what, ["apt-get", *self.options, *arguments])
+        """Output of apt-get, which waits by itself for dpkg's lock alone: not for those of the lists and of the archives."""
+        until = time.monotonic() + self.lock_timeout
+        while True:
+            left = max(0, round(until - time.monotonic()))
+            try:
+                return self.call(what, ["apt-get", *ALWAYS, "-o", "DPkg::Lock::Timeout=%d" % left, *arguments])
+            except Failed as error:
+                if not is_locked(error.output) or time.monotonic() >= until:
+                    raise
+            time.sleep(2)
 
     def install(self, what, names):
         """Install packages (name, name=version, name- to remove) without what they recommend."""
@@ -75,6 +89,17 @@ class Apt:
     def versions(self, names, options=()):
         """{name: [versions that the sources offer]} (apt-cache madison)."""
         return parse_madison(self.call("apt-cache madison", ["apt-cache", *options, "madison", *names]))
+
+
+def is_locked(output):
+    """Whether apt-get gave up because another one was at work, before it had changed anything."""
+    return words.is_locked(output) and not BEGUN.search(output)
+
+
+def waiting(output):
+    """What a message says to do about such a lock; empty when it was none."""
+    said = "Another apt or dpkg was at work for all of lock_timeout, as on a new machine: wait until it has ended, then run this again."
+    return said if is_locked(output) else ""
 
 
 def parse_madison(text):

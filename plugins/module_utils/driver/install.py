@@ -245,6 +245,7 @@ class Install:
             then = "Choose another nvidia_driver_version, or mend the package source."
             if error.what in ("lists", "download"):
                 then = "The package source is not what it was when this run chose from it, or has gone: mend it, then run this again."
+            then = apt.waiting(output) or then
             return {"what": what, "lines": self.reasons(output), "next": then}
         return {"what": "Driver %s could not be set up" % wished, "lines": [str(error)], "next": "Mend that, then run this again."}
 

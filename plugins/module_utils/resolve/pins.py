@@ -233,8 +233,8 @@ def kernels_beyond(pins, host, offered):
         what = "runs" if release == kernel["running"] else "would start"
         name, version = kernels.headers(pins["platform"], release, offered)
         if release in kernel["headers_for"] or version is not None:
-            said = "This host %s kernel %s, which is newer than those of the pins (%s): the driver is built for it, too. Resolve again to pin it."
-            notices.append(said % (what, release, ", ".join(mine)))
+            said = "This host %s kernel %s, which is newer than those of the pins (%s): the driver is built for it, too. "
+            notices.append(said % (what, release, ", ".join(mine)) + "Resolve again to pin it.")
         else:
             told.append(
                 "pins.kernels has %s: this host %s %s, which is newer, and the headers of that one are neither installed here nor offered "

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, transaction
 
 SIMULATED = """\
@@ -58,3 +60,63 @@ def test_what_cannot_be_fetched_is_told_with_the_reason():
     error = "E: Failed to fetch http://mirror/repo/a.deb  404  File not found"
     assert apt.reasons(f"Err:1 http://mirror/repo  libcuda1 580.95.05-1\n  404  File not found\n{error}\n") == [error]
     assert apt.reasons("Err:1 http://mirror/repo  InRelease\n") == ["Err:1 http://mirror/repo  InRelease"]
+
+
+LISTS_LOCKED = (
+    "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\nE: Unable to lock directory /var/lib/apt/lists/\n"
+)
+ARCHIVES_LOCKED = "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 7 (apt)\n"
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0
+        monkeypatch.setattr(apt.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(apt.time, "sleep", self.sleep)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def apt_of(answers, ran, **other):
+    def run(command, **unused):
+        ran.append(command)
+        return answers[min(len(ran), len(answers)) - 1]
+
+    return apt.Apt(run, **other)
+
+
+@pytest.mark.parametrize("said", [LISTS_LOCKED, ARCHIVES_LOCKED])
+def test_lock_that_another_apt_lets_go(monkeypatch, said):
+    ran, clock = [], Clock(monkeypatch)
+    assert apt_of([(100, "", said), (100, "", said), (0, "done", "")], ran, lock_timeout=20).get("lists", "update") == "done"
+    assert clock.now == 4 and len(ran) == 3
+    # What is left of the time is all that dpkg's own lock is waited for.
+    assert [one for command in ran for one in command if "Timeout=" in one and "Lock" in one] == [
+        "DPkg::Lock::Timeout=%d" % left for left in (20, 18, 16)
+    ]
+
+
+def test_lock_that_is_held_for_longer(monkeypatch):
+    ran, clock = [], Clock(monkeypatch)
+    with pytest.raises(apt.Failed) as failed:
+        apt_of([(100, "", LISTS_LOCKED)], ran, lock_timeout=20).get("lists", "update")
+    assert clock.now == 20 and len(ran) == 11
+    assert "wait until it has ended" in apt.waiting(failed.value.output)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "E: Failed to fetch http://mirror/a.deb  404  Not Found\n",
+        # The script of a package that is being set up: apt-get is not run over it again.
+        "Setting up driver (1) ...\nE: Could not get lock /var/lib/dpkg/lock-frontend\n",
+    ],
+)
+def test_other_failures_are_told_at_once(monkeypatch, said):
+    ran, clock = [], Clock(monkeypatch)
+    with pytest.raises(apt.Failed):
+        apt_of([(100, said, "")], ran).install("driver", ["nvidia-smi"])
+    assert len(ran) == 1 and clock.now == 0 and apt.waiting(said) == ""

@@ -67,3 +67,33 @@ def test_a_source_that_is_gone_when_all_is_fetched(monkeypatch):
     )
     assert re.search(r"--download-only install libcuda1=580\.95\.05-1 nvidia-driver-pinning-580-$", program.ran[-1])
     assert not [command for command in program.ran if "purge" in command or " install nvidia" in command], "something was changed before"
+
+
+class Locked(Gone):
+    """apt beside another one that does not end."""
+
+    def answer(self, command, **unused):
+        if command[-1] == "update":
+            return 100, "", "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\n"
+        return super().answer(command, **unused)
+
+
+def test_a_lock_is_not_blamed_on_the_source(monkeypatch):
+    monkeypatch.setattr(transaction, "Transaction", Change)
+    decided = {
+        "files_due": [repository.SOURCE],
+        "settled": False,
+        "off": {},
+        "listed": [],
+        "kernel_packages": [],
+        "remove": [],
+        "kernels": [],
+    }
+    program = Locked()
+    program.lock_timeout = 0
+    job = install.Install(WISH, {"packages": {}, "manifest": {}, "running": "6.1"}, decided, program)
+    job.picked, job.actions, job.key = {"nvidia-driver-cuda": "580.95.05-1"}, ACTIONS, b""
+    with pytest.raises(install.Broken) as told:
+        job.carry_out()
+    assert "step: lists" in str(told.value) and str(told.value).endswith("wait until it has ended, then run this again.")
+    assert "package source" not in str(told.value)
