@@ -164,7 +164,7 @@ def run(module, folder):
     change.refuse(decided["problems"])
     program = apt.Apt(module.run_command, wish["proxy"], wish["lock_timeout"])
     job = change.Change(wish, seen, decided, program, folder)
-    changed = any(decided[key] for key in ("missing", "remove", "hold", "default", "files"))
+    changed = any(decided[key] for key in ("missing", "remove", "hold", "default", "files", "gone"))
     if changed:
         job.prepare(wish["keyring"], wish["keyring_sha256"], wish["proxy"])
     steps = job.steps()

@@ -12,7 +12,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, r
 from ansible_collections.mlinfra.hosts.plugins.module_utils.host.files import read
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import cuda
 
-FILES = (plan.PROFILE, plan.PREFERENCES, repository.SOURCE)
+FILES = (plan.PROFILE, plan.PREFERENCES, repository.SOURCE, repository.TOOLKIT_SOURCE)
 
 
 class Refused(Exception):
@@ -26,12 +26,13 @@ class Broken(Exception):
 def look():
     """What plan.decide calls seen."""
     files = {path: read(path) for path in FILES if os.path.exists(path)}
-    if os.path.exists(repository.KEYRING):
-        files[repository.KEYRING] = ""
+    files.update({path: "" for path in (repository.KEYRING, repository.TOOLKIT_KEYRING) if os.path.exists(path)})
+    own = (repository.SOURCE, repository.TOOLKIT_SOURCE)
     return {
         "packages": state.packages(),
-        "sources": {path: read(path) for path in state.source_files() if path != repository.SOURCE},
+        "sources": {path: read(path) for path in state.source_files() if path not in own},
         "files": files,
+        "driver": state.manifest(),
         "current": os.path.realpath(plan.LINK) if os.path.lexists(plan.LINK) else None,
     }
 
@@ -50,11 +51,13 @@ class Change:
         if wanted:
             key = stage.fetch(keyring, proxy, self.program.run, keyring_sha256, self.folder)
             staged = stage.Stage(self.program, self.wish["repository"], key, self.folder)
-            known = {repository.KEYRING: key, plan.PREFERENCES: plan.preferences(staged.release)}
+            known = {plan.place(self.wish, self.seen)[1]: key, plan.PREFERENCES: plan.preferences(staged.release)}
             self.files = {path: known.get(path) if text is None else text for path, text in self.files.items()}
             self.picked, told = plan.chosen(self.wish, self.decided["missing"], staged.available)
             refuse(told)
-            options = staged.options(plan.preferences(staged.release), add_source=not self.decided["listed"])
+            options = staged.options(
+                plan.preferences(staged.release), add_source=not self.decided["listed"], gone=[repository.TOOLKIT_SOURCE]
+            )
         names = ["%s=%s" % one for one in self.picked.items()] + ["%s-" % name for name in self.decided["remove"]]
         if names:
             try:
@@ -87,8 +90,10 @@ class Change:
     def _forward(self, change):
         for path, data in self.files.items():
             change.write(path, data if isinstance(data, bytes) else data.encode())
+        for path in self.decided["gone"]:
+            change.write(path, None)
         if self.picked:
-            source = self.decided["listed"][0] if self.decided["listed"] else repository.SOURCE
+            source = self.decided["listed"][0] if self.decided["listed"] else plan.place(self.wish, self.seen)[0]
             only = ["-o", "Dir::Etc::SourceList=%s" % source, "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0"]
             self.program.get("lists", *only, "-q", "update")
             self.program.install("install", ["%s=%s" % one for one in self.picked.items()])
@@ -125,7 +130,7 @@ class Change:
         """What is or would be done, in words."""
         found = ["install %s %s" % one for one in sorted(self.picked.items())]
         found += ["remove %s" % name for name in self.decided["remove"]] + ["hold %s" % name for name in self.decided["hold"]]
-        found += ["write %s" % path for path in sorted(self.files)]
+        found += ["write %s" % path for path in sorted(self.files)] + ["remove %s" % path for path in self.decided["gone"]]
         return found + (["%s is CUDA %s" % (plan.LINK, cuda.text(self.decided["default"]))] if self.decided["default"] else [])
 
 

@@ -4,7 +4,8 @@
 """Which packages and files make the wished CUDA toolkits: pure.
 
 wish: {versions, default, profile, pinned: {name: version}, driver, mode, architectures, remove_others, hold, repository}; versions as in
-12.8 or 12.8.1. seen: {packages, sources, files: {path: text}, current: folder that /usr/local/cuda leads to}.
+12.8 or 12.8.1. seen: {packages, sources, files: {path: text}, current: folder that /usr/local/cuda leads to, driver: the manifest of role
+nvidia_driver}.
 
 Source of the names: NVIDIA, CUDA installation guide for Linux, "Meta Packages". cuda-runtime-X-Y would bring a driver along, so the runtime
 is cuda-libraries-X-Y. Every package of a toolkit ends with its version, as cuda-nvcc-12-8 and libcublas-12-8.
@@ -128,10 +129,10 @@ def of_release(packages, release):
 
 
 def decide(wish, seen):
-    """{problems, missing: {name: release}, remove, hold, default, listed, files}: what is to be done, before a repository was asked."""
+    """{problems, missing: {name: release}, remove, hold, default, listed, files, gone}: what is due, before a repository was asked."""
     problems = input_problems(wish)
     if problems:
-        return {"problems": problems, "missing": {}, "remove": [], "hold": [], "default": None, "listed": [], "files": {}}
+        return {"problems": problems, "missing": {}, "remove": [], "hold": [], "default": None, "listed": [], "files": {}, "gone": []}
     wished, packages = releases(wish), seen["packages"]
     missing, exact = {}, []
     for release in wished:
@@ -155,16 +156,40 @@ def decide(wish, seen):
         "default": default if default and (missing or seen["current"] != folder(default)) else None,
         "listed": listed,
         "files": files_due(wish, seen, listed),
+        "gone": files_gone(wish, seen, listed),
     }
+
+
+def place(wish, seen):
+    """(source, keyring): those of role nvidia_driver, unless it has a driver of another address in them."""
+    driver = seen.get("driver") or {}
+    apart = driver.get("source") == "nvidia" and not sources.same_url(driver.get("repository") or "", wish["repository"])
+    return (repository.TOOLKIT_SOURCE, repository.TOOLKIT_KEYRING) if apart else (repository.SOURCE, repository.KEYRING)
 
 
 def files_due(wish, seen, listed):
     """{path: text} of files that are not as wished; text None: only the repository can tell, and the file is missing."""
     wished = {PROFILE: PROFILE_TEXT % {"link": LINK}} if wish["versions"] else {}
     if wish["versions"] and not listed:
-        wished[repository.SOURCE] = repository.source_text(wish["repository"])
-        wished.update({path: None for path in (repository.KEYRING, PREFERENCES) if path not in seen["files"]})
+        source, keyring = place(wish, seen)
+        wished[source] = repository.source_text(wish["repository"], keyring)
+        # Another address may be signed with another key.
+        anew = [keyring] if seen["files"].get(source) not in (None, wished[source]) else []
+        wished.update({path: None for path in (keyring, PREFERENCES) if path not in seen["files"] or path in anew})
     return {path: text for path, text in wished.items() if text is None or seen["files"].get(path) != text}
+
+
+def files_gone(wish, seen, listed):
+    """Files of ours that would name one repository twice."""
+    own = (
+        ()
+        if wish["versions"] and place(wish, seen)[0] == repository.TOOLKIT_SOURCE and not listed
+        else (
+            repository.TOOLKIT_SOURCE,
+            repository.TOOLKIT_KEYRING,
+        )
+    )
+    return [path for path in own if path in seen["files"]] if wish["versions"] else []
 
 
 def chosen(wish, missing, available):

@@ -183,7 +183,7 @@ class Install:
         """{path: bytes} of the files of this wish."""
         found = {state.NOUVEAU: state.NOUVEAU_TEXT.encode(), state.UMAD: state.UMAD_TEXT.encode()}
         found.update({path: text.encode() for path, text in self.decided["off"].items()})
-        found[repository.LOCAL_SOURCE] = found[repository.SOURCE] = None
+        found.update(dict.fromkeys(state.OWN_SOURCES))
         if self.wish["source"] != "distribution":
             source, keyring = repository.own_files(self.wish)
             own = repository.source_text(self.wish["repository"], keyring, self.wish.get("suites") or ["/"]).encode()

@@ -137,6 +137,11 @@ def files_due(wish, seen, listed, off=(), settled=True):
         due.append(state.NOUVEAU)
     if "nvlsm" in wish["companions"] and seen["files"][state.UMAD] != sha256(state.UMAD_TEXT):
         due.append(state.UMAD)
+    if wish["source"] != "distribution" and seen["files"].get(repository.TOOLKIT_SOURCE) == sha256(
+        repository.source_text(wish["repository"], repository.TOOLKIT_KEYRING)
+    ):
+        # Of one address there is one source: role cuda_toolkit shares the driver's.
+        due.append(repository.TOOLKIT_SOURCE)
     if wish["source"] == "local":
         return due + local.files_due(wish, seen, listed, off, sha256) + preferences_due(seen, settled)
     if seen["files"].get(repository.LOCAL_SOURCE):
@@ -252,7 +257,8 @@ def manifest(wish, packages, driver, kernels, files, brought):
     NVIDIA's repository is none of a driver's that does not come from there: role cuda_toolkit may have it, and it comes and goes with that.
     """
     mine = owned(wish, packages, driver)
-    others = () if wish["source"] == "nvidia" else (repository.SOURCE, repository.KEYRING)
+    others = (repository.TOOLKIT_SOURCE,)
+    others += () if wish["source"] == "nvidia" else (repository.SOURCE, repository.KEYRING)
     return {
         "schema": 1,
         "driver": driver,

@@ -132,6 +132,7 @@ def from_repository(job, staged):
     gone = [repository.PINNING] if any((job.seen["packages"].get(one) or {}).get("version") for one in ours) else []
     # As it is staged, or no longer wished.
     gone.append(repository.LOCAL_SOURCE)
+    gone += [repository.TOOLKIT_SOURCE] if repository.TOOLKIT_SOURCE in decided["files_due"] else []
 
     def options(preferences):
         return staged.options(preferences, add_source=not decided["listed"], replaced=decided["off"], gone=gone)

@@ -14,6 +14,9 @@ PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia"
 # Of a repository that is the user's own (local.py): role cuda_toolkit shares the files above, and goes on with NVIDIA's.
 LOCAL_KEYRING = "/etc/apt/keyrings/mlinfra-nvidia-local.gpg"
 LOCAL_SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia-local.sources"
+# Role cuda_toolkit's own, where the driver comes from another address of NVIDIA's repository.
+TOOLKIT_KEYRING = "/etc/apt/keyrings/mlinfra-nvidia-toolkit.gpg"
+TOOLKIT_SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia-toolkit.sources"
 # There when role cuda_toolkit has NVIDIA's repository, too.
 TOOLKIT_PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia-toolkit"
 # NVIDIA's packages nvidia-driver-pinning-BRANCH and -VERSION bring it.

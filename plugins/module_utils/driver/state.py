@@ -33,7 +33,9 @@ UMAD = "/etc/modules-load.d/mlinfra-nvidia.conf"
 UMAD_TEXT = "# Written by role mlinfra.hosts.nvidia_driver for NVLink's subnet manager.\nib_umad\n"
 FILES = (
     NOUVEAU, UMAD, repository.KEYRING, repository.SOURCE, repository.PREFERENCES, repository.LOCAL_KEYRING, repository.LOCAL_SOURCE,
+    repository.TOOLKIT_SOURCE,
 )  # fmt: skip
+OWN_SOURCES = (repository.SOURCE, repository.LOCAL_SOURCE, repository.TOOLKIT_SOURCE)
 LISTS = "/var/lib/apt/lists"
 KEY_FILE = re.compile(r"/[\w./+-]+\.(?:gpg|asc|pgp)\b")
 
@@ -41,7 +43,7 @@ KEY_FILE = re.compile(r"/[\w./+-]+\.(?:gpg|asc|pgp)\b")
 def look():
     """{packages, files, manifest, pins, begun, lost, sources, keyrings, lists, toolkit} and, of kernels and their modules, {running,
     installed_kernels, header_kernels, loaded, nouveau}."""
-    sources = {path: read(path) for path in source_files() if path not in (repository.SOURCE, repository.LOCAL_SOURCE)}
+    sources = {path: read(path) for path in source_files() if path not in OWN_SOURCES}
     return {
         "packages": packages(),
         "files": {path: digest(path) for path in FILES},

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.cuda_toolkit import plan as toolkits
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import install, plan, prepare, repository, state
 
+OTHER = "http://other.example/debian12/x86_64/"
 URL = "http://mirror.example/debian12/x86_64/"
 DRIVER = {
     "source": "nvidia", "repository": URL, "keyring": "k", "local_repository": "/srv/nvidia", "local_keyring": None, "pins": None,
@@ -35,9 +39,10 @@ class Host:
     def digests(self):
         return {path: plan.sha256(self.files[path]) if path in self.files else None for path in state.FILES}
 
-    def driver(self, source):
+    def driver(self, source, url=None):
         """Whether a run of nvidia_driver changes anything."""
-        wish = prepare.wish_of(dict(DRIVER, source=source))
+        place = {"local_repository" if source == "local" else "repository": url} if url else {}
+        wish = prepare.wish_of(dict(DRIVER, source=source, **place))
         seen = {
             "packages": PACKAGES, "files": self.digests(), "manifest": self.manifest, "sources": {}, "keyrings": {}, "lists": True,
             "toolkit": repository.TOOLKIT_PREFERENCES in self.files, "running": "6.1", "installed_kernels": [], "header_kernels": [],
@@ -53,14 +58,21 @@ class Host:
         before, self.manifest = self.manifest, plan.manifest(wish, PACKAGES, "580.95.05", {}, self.digests(), [])
         return bool(decided["files_due"]) or self.manifest != before
 
-    def toolkit(self, _source):
+    def toolkit(self, _source, url=URL):
         """Whether a run of cuda_toolkit changes anything."""
         others = {path: text for path, text in self.files.items() if path == repository.LOCAL_SOURCE}
-        seen = {"packages": PACKAGES, "sources": others, "files": self.files, "current": "/usr/local/cuda-12.8"}
-        decided = toolkits.decide(TOOLKIT, seen)
-        known = {repository.KEYRING: "the key", toolkits.PREFERENCES: "the toolkits' preferences"}
+        seen = {"packages": PACKAGES, "sources": others, "files": self.files, "current": "/usr/local/cuda-12.8", "driver": self.manifest}
+        decided = toolkits.decide(dict(TOOLKIT, repository=url), seen)
+        known = {repository.KEYRING: "the key", repository.TOOLKIT_KEYRING: "the key", toolkits.PREFERENCES: "the toolkits' preferences"}
         self.files.update({path: known.get(path) if text is None else text for path, text in decided["files"].items()})
-        return any(decided[one] for one in ("missing", "remove", "hold", "default", "files"))
+        for path in decided["gone"]:
+            del self.files[path]
+        return any(decided[one] for one in ("missing", "remove", "hold", "default", "files", "gone"))
+
+    def addresses(self):
+        """{source file: address}."""
+        told = {path: re.search("URIs: (.*)", text) for path, text in self.files.items() if path.endswith(".sources")}
+        return {path: found.group(1) for path, found in told.items()}
 
 
 @pytest.mark.parametrize("source", ["nvidia", "distribution", "local"])
@@ -85,3 +97,34 @@ def test_another_source_leaves_the_toolkits_theirs(source):
     assert host.driver("nvidia") and host.toolkit("nvidia") and host.driver(source)
     assert not host.toolkit(source) and not host.driver(source)
     assert repository.SOURCE in host.files
+
+
+# (what the driver's packages come from, where, where the toolkits' do)
+SETTINGS = [
+    ("nvidia", URL, URL), ("nvidia", URL, OTHER), ("nvidia", OTHER, URL), ("distribution", URL, OTHER), ("local", "/srv/nvidia", OTHER),
+    ("local", OTHER, OTHER),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", list(itertools.product(SETTINGS, repeat=2)), ids=str)
+def test_addresses_of_both_roles(steps):
+    """Whatever the settings were before, one run of both roles settles, each has its address, and no address has two sources."""
+    host = Host()
+    for source, url, other in steps:
+        host.driver(source, url)
+        host.toolkit(source, other)
+        assert (host.driver(source, url), host.toolkit(source, other)) == (False, False), (source, url, other)
+        there = list(host.addresses().values())
+        assert len(there) == len(set(there)) and other in there
+        assert source == "distribution" or (url if source != "local" or url == OTHER else "file:///srv/nvidia/") in there
+
+
+def test_own_source_has_its_own_key():
+    host = Host()
+    host.driver("nvidia", URL)
+    assert host.toolkit("nvidia", OTHER)
+    assert host.addresses() == {repository.SOURCE: URL, repository.TOOLKIT_SOURCE: OTHER}
+    assert f"Signed-By: {repository.TOOLKIT_KEYRING}" in host.files[repository.TOOLKIT_SOURCE] and repository.TOOLKIT_KEYRING in host.files
+    # The driver comes to the same address: apt would refuse one repository with two keys.
+    assert host.driver("nvidia", OTHER) and host.addresses() == {repository.SOURCE: OTHER}
+    assert host.toolkit("nvidia", OTHER) and repository.TOOLKIT_KEYRING not in host.files and not host.toolkit("nvidia", OTHER)
