@@ -77,6 +77,16 @@ def test_what_cannot_be_installed_is_refused_with_dnfs_own_words(locks):
         dnf_prepare.simulate(job(Program(fails=said)), [])
 
 
+def test_what_goes_along_under_another_name_may_leave_the_old_one(locks):
+    gone = [{"action": "remove", "name": "libnvsdm-570", "old": "570.195.03-1", "new": None}]
+    one = job(Program(gone))
+    one.seen["packages"]["libnvsdm-570"] = {"version": "570.195.03-1", "held": False}
+    with pytest.raises(prepare.Refused, match=r"libnvsdm-570 would be removed"):
+        dnf_prepare.simulate(one, [])
+    one.besides = {"libnvsdm-570": "libnvsdm"}
+    assert dnf_prepare.simulate(one, []) == gone
+
+
 def test_packages_of_others_are_not_taken_along(locks):
     gone = {"action": "remove", "name": "theirs", "old": "1-1", "new": None}
     with pytest.raises(prepare.Refused, match="theirs would be removed with this change"):
