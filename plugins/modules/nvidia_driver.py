@@ -213,7 +213,7 @@ sources_off:
   type: list
   elements: str
 notices:
-  description: What to know of the pins, as that a fabric manager in them is not for this host.
+  description: What to know of the pins, as that a fabric manager in them is not for this host, and of kernels that later upgrades bring.
   returned: success
   type: list
   elements: str
@@ -302,7 +302,7 @@ ARGUMENTS = {
 def run(module, backend, folder):
     wish = prepare.wish_of(module.params)
     seen = backend.look(module.run_command)
-    seen["container"] = bool(wish["pins"]) and platform.is_container(reading_of_host.ask_virtualization(module))
+    seen["container"] = platform.is_container(reading_of_host.ask_virtualization(module))
     decided = plan.decide(wish, seen, backend.files_due)
     prepare.refuse(decided["problems"])
     program = backend.program(module.run_command, wish["proxy"], wish["lock_timeout"])

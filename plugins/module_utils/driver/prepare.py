@@ -9,6 +9,7 @@ import time
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     apt,
     dkms,
+    following_headers,
     going_along,
     installer,
     kernel_upgrade,
@@ -88,6 +89,7 @@ def prepare(job, folder):
     if not (decided["kernel_packages"] or not decided["settled"]):
         return []
     refuse(headers_problems(job, options))
+    following_headers.apply(job, options)
     return simulate(job, add, options)
 
 
