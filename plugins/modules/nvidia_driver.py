@@ -349,7 +349,7 @@ def run(module, backend, folder):
         "changed": wanted,
         "wanted": wanted,
         "exchanged": bool(changed or loads),
-        "wished": [] if decided["settled"] else [pinned.spec(name, job.picked) for name in wish["packages"] + wish["companions"]],
+        "wished": pinned.wished(job),
         "driver": known,
         "kernels": decided["kernels"],
         "replaced": decided["replaced"],
