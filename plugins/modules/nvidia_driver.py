@@ -201,7 +201,7 @@ remove:
   type: list
   elements: str
 files:
-  description: Files that had to be written.
+  description: Files that had to be written or removed.
   returned: success
   type: list
   elements: str
@@ -333,7 +333,7 @@ def run(module, backend, folder):
     after = predicted.after(before, wish, actions, decided)
     if actions is None:
         module.warn(predicted.UNKNOWN % ", ".join(decided["kernels"]))
-    persists, problem, kept_off = running.persistence_due(daemon, known), "", ""
+    persists, problem, kept_off, gone = running.persistence_due(daemon, known), "", "", job.files_going()
     if changed and not module.check_mode:
         manifest = job.carry_out()
         known, after = manifest["driver"], manifest["packages"]
@@ -364,7 +364,7 @@ def run(module, backend, folder):
         "load_problem": problem,
         "persistence": persists,
         "persistence_problem": kept_off,
-        "diff": {"before": predicted.lines(before), "after": predicted.lines(after) + predicted.added(decided["files_due"], persists)},
+        "diff": predicted.diff((before, after), decided["files_due"], gone, persists),
     }
 
 

@@ -203,6 +203,12 @@ class Install:
             found[repository.PREFERENCES] = None
         return found
 
+    def files_going(self):
+        """Those of the files due that are here and go; what pins of a distribution want in their place is written again."""
+        again = {repository.PREFERENCES} if self.wish["pins"] and self.wish["source"] == "distribution" else set()
+        gone = {path for path, data in self.texts().items() if data is None and self.seen["files"].get(path)} - again
+        return [path for path in self.decided["files_due"] if path in gone]
+
     def _refresh(self):
         """The lists of the one new source; those of the others stay as they are."""
         path = self.decided["listed"][0] if self.decided["listed"] else repository.own_files(self.wish)[0]
