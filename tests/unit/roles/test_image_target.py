@@ -53,6 +53,14 @@ def test_builder_gets_what_all_of_them_want_and_is_refused_nothing(driver):
     assert driver("_nvidia_driver_packages", BUILDER) == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-fabricmanager"]
 
 
+def test_fabric_manager_that_an_image_cannot_have_names_the_declaration_and_the_way_out(driver):
+    (told,) = driver("_nvidia_driver_refusals", BUILDER, nvidia_driver_source="distribution")
+    assert told.startswith("mlinfra_gpu_target of b1 has a10g, h100, and hosts of the image may have NVSwitches: CUDA wants a fabric")
+    assert told.endswith("or name in mlinfra_gpu_target the EC2 type of the hosts, where that has no NVSwitch, as p5.4xlarge.")
+    (told,) = driver("_nvidia_driver_refusals", {**BUILDER, "models": ["b200"]}, nvidia_driver_source="distribution")
+    assert told.endswith("come from elsewhere."), "no type of that model is without"
+
+
 @pytest.mark.parametrize("reboot", ["if_required", "always"])
 def test_builder_is_not_rebooted(driver, reboot):
     waiting = {"driver_state": "reboot_pending"}
