@@ -24,9 +24,9 @@ def driver(value_of):
     """Function (variable, facts, settings) → value of role nvidia_driver."""
 
     def value(name, facts, **settings):
-        change = {"changed": True, "exchanged": True, "load_problem": ""}
+        settings.setdefault("__nvidia_driver_change", {"changed": True, "exchanged": True, "load_problem": ""})
         known = {"mlinfra_gpu": facts, "mlinfra_platform": PLATFORM}
-        return value_of("nvidia_driver", name, inventory_hostname="b1", ansible_facts=known, __nvidia_driver_change=change, **settings)
+        return value_of("nvidia_driver", name, inventory_hostname="b1", ansible_facts=known, **settings)
 
     return value
 
@@ -69,7 +69,12 @@ def test_builder_is_not_rebooted(driver, reboot):
 
 
 def test_builder_says_what_is_not_proven(driver):
-    told = driver("_nvidia_driver_unproven", BUILDER)
+    change = {"__nvidia_driver_change": {"wanted": True}}
+    told = driver("_nvidia_driver_unproven", BUILDER, ansible_check_mode=False, **change)
+    assert "): packages and modules are there and held; nothing was loaded" in told
+    told = driver("_nvidia_driver_unproven", BUILDER, ansible_check_mode=True, nvidia_driver_kernel_modules=False, **change)
+    assert "): packages would be there and held; nothing was loaded" in told
+    told = driver("_nvidia_driver_unproven", BUILDER, ansible_check_mode=True, __nvidia_driver_change={"wanted": False})
     assert "b1 has no GPU, and mlinfra_gpu_target stands in for it (a10g, h100)" in told and "NVSwitches" in told
 
 
