@@ -88,6 +88,7 @@ options:
         are taken from there.
     type: dict
     version_added: 0.5.0
+  pins_called: {description: Option that messages about O(pins) name., type: str, default: nvidia_driver_pins, version_added: 0.7.0}
   gpu:
     description:
       - The GPUs that O(pins) have to hold for, C(models), C(architectures) and C(nvswitch_count) as in the fact C(mlinfra_gpu), where an
@@ -285,6 +286,7 @@ ARGUMENTS = {
     "packages_absent": {"type": "list", "elements": "str", "default": []},
     "companions": {"type": "list", "elements": "str", "default": []},
     "pins": {"type": "dict"},
+    "pins_called": {"type": "str", "default": "nvidia_driver_pins"},
     "gpu": {"type": "dict"},
     "take_over": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
@@ -388,7 +390,7 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if result.get("failed"):
-        module.fail_json(msg=result["msg"])
+        module.fail_json(msg=result["msg"].replace("nvidia_driver_pins", module.params["pins_called"]))
     module.exit_json(**result)
 
 
