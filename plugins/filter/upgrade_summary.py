@@ -16,8 +16,8 @@ positional: _input
 options:
   _input:
     description: >-
-      For each host C(plan), what P(mlinfra.hosts.upgrade_plan#filter) said; C(started), whether its turn came; and C(outcome), with
-      C(result), C(why) and C(seconds). Each may be missing.
+      For each host C(plan), what P(mlinfra.hosts.upgrade_plan#filter) said; C(started), whether its turn came; C(forgets), whether playbook
+      configure would go by other pins; and C(outcome), with C(result), C(why) and C(seconds). Each may be missing.
     type: dict
     required: true
   check:
@@ -36,11 +36,12 @@ RETURN = r"""
 _value:
   description: >-
     C(hosts), with C(host), C(from) and C(to) (driver versions), C(toolkit) (versions C(from) and C(to), or null where it stays), C(result),
-    C(seconds) and C(why) of each; C(problems), sentences; C(table), lines for people.
+    C(seconds) and C(why) of each; C(problems), sentences; C(notes), sentences about what is left to do; C(table), lines for people.
   type: dict
   sample:
     hosts: {gpu1: {host: gpu1, from: 580.95.05, to: 595.58.03, toolkit: null, result: upgraded, seconds: 214, why: null}}
     problems: []
+    notes: []
     table: ["host  from       to         result    seconds", "gpu1  580.95.05  595.58.03  upgraded  214"]
 """
 

@@ -163,7 +163,7 @@ def identity(lookup, name, option, what):
     try:
         return lookup(name)[2], []
     except KeyError:
-        return 0, ["%s is %s: this host has no such %s. Make it first, or choose another." % (option, name, what)]
+        return 0, ["instance_store_%s is %s: this host has no such %s. Make it first, or choose another." % (option, name, what)]
 
 
 def wished(params):
@@ -172,13 +172,13 @@ def wished(params):
     gid, no_group = identity(grp.getgrnam, params["group"], "group", "group")
     problems = no_user + no_group
     if not re.match(r"^[0-7]{3,4}$", params["mode"]):
-        problems.append("mode is %r: expected three or four octal digits, as in 0755." % params["mode"])
+        problems.append("instance_store_mode is %r: expected three or four octal digits, as in 0755." % params["mode"])
     point = os.path.normpath(params["mount_point"])
     if not point.startswith("/") or point == "/":
-        problems.append("mount_point is %r: expected the absolute path of a folder other than /, as in /data." % params["mount_point"])
+        problems.append("instance_store_mount_point is %r: expected the absolute path of a folder other than /, as in /data." % params["mount_point"])
     odd = [one for one in params["mount_options"] if not re.match(r"^[A-Za-z0-9_.:=/+-]+$", one)]
     if odd:
-        problems.append("mount_options has %r: expected options of mount(8), one an element, as in noatime." % odd[0])
+        problems.append("instance_store_mount_options has %r: expected options of mount(8), one an element, as in noatime." % odd[0])
     wish = {name: params[name] for name in ("devices", "filesystem", "mount_options", "wipe")}
     return dict(wish, mount_point=point, mode=params["mode"].zfill(4), uid=uid, gid=gid, boot=False), problems
 

@@ -88,6 +88,7 @@ options:
         are taken from there.
     type: dict
     version_added: 0.5.0
+  pins_called: {description: Option that messages about O(pins) name., type: str, default: nvidia_driver_pins, version_added: 0.7.0}
   gpu:
     description:
       - The GPUs that O(pins) have to hold for, C(models), C(architectures) and C(nvswitch_count) as in the fact C(mlinfra_gpu), where an
@@ -201,7 +202,7 @@ remove:
   type: list
   elements: str
 files:
-  description: Files that had to be written.
+  description: Files that had to be written or removed.
   returned: success
   type: list
   elements: str
@@ -285,6 +286,7 @@ ARGUMENTS = {
     "packages_absent": {"type": "list", "elements": "str", "default": []},
     "companions": {"type": "list", "elements": "str", "default": []},
     "pins": {"type": "dict"},
+    "pins_called": {"type": "str", "default": "nvidia_driver_pins"},
     "gpu": {"type": "dict"},
     "take_over": {"type": "bool", "default": False},
     "kernel_modules": {"type": "bool", "default": True},
@@ -333,7 +335,7 @@ def run(module, backend, folder):
     after = predicted.after(before, wish, actions, decided)
     if actions is None:
         module.warn(predicted.UNKNOWN % ", ".join(decided["kernels"]))
-    persists, problem, kept_off = running.persistence_due(daemon, known), "", ""
+    persists, problem, kept_off, gone = running.persistence_due(daemon, known), "", "", job.files_going()
     if changed and not module.check_mode:
         manifest = job.carry_out()
         known, after = manifest["driver"], manifest["packages"]
@@ -349,7 +351,7 @@ def run(module, backend, folder):
         "changed": wanted,
         "wanted": wanted,
         "exchanged": bool(changed or loads),
-        "wished": [] if decided["settled"] else [pinned.spec(name, job.picked) for name in wish["packages"] + wish["companions"]],
+        "wished": pinned.wished(job),
         "driver": known,
         "kernels": decided["kernels"],
         "replaced": decided["replaced"],
@@ -364,7 +366,7 @@ def run(module, backend, folder):
         "load_problem": problem,
         "persistence": persists,
         "persistence_problem": kept_off,
-        "diff": {"before": predicted.lines(before), "after": predicted.lines(after) + predicted.added(decided["files_due"], persists)},
+        "diff": predicted.diff((before, after), decided["files_due"], gone, persists),
     }
 
 
@@ -388,7 +390,7 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if result.get("failed"):
-        module.fail_json(msg=result["msg"])
+        module.fail_json(msg=result["msg"].replace("nvidia_driver_pins", module.params["pins_called"]))
     module.exit_json(**result)
 
 

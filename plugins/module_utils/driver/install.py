@@ -15,6 +15,7 @@ from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import (
     dkms,
     going_along,
     installer,
+    pinned,
     plan,
     record,
     repository,
@@ -41,6 +42,8 @@ class Install:
         self.picked, self.pinning, self.preferences, self.key = {}, None, None, None
         # {name: what it is called for the new driver} of packages that go along with it, see going_along.chosen.
         self.besides = {}
+        # {name: version} of the rest of a distribution's driver, see plan.family.
+        self.family = {}
         # As apt.simulate says them; None while no package list tells them.
         self.actions = None
         self.made_initrd = False
@@ -130,9 +133,14 @@ class Install:
                 self.program.install("pinning", [self.pinning])
             wished = self.wish["packages"] + self.wish["companions"] + sorted(set(self.besides.values()))
             names = ["%s=%s" % (name, self.picked[name]) if self.picked.get(name) else name for name in wished]
+            names += [pinned.spec(name, self.family) for name in self.family]
             change.keep_settings(going_along.old_names(self.besides))
+            # Named to apt it would count as what somebody asked for, and stay when the driver goes.
+            came_along = self.program.call("marks", ["apt-mark", "showauto", *self.family]).split() if self.family else []
             # apt takes off what has to go first: of two names of one thing, both have its files.
             self.program.install("driver", names + ["%s-" % name for name in self.leaving()])
+            if came_along:
+                self.program.call("marks", ["apt-mark", "auto", *came_along])
         return self._without_old_driver()
 
     def leaving(self):
@@ -194,6 +202,12 @@ class Install:
             # Ours of an earlier driver would keep the distribution's packages away; what pins want is written when they are installed.
             found[repository.PREFERENCES] = None
         return found
+
+    def files_going(self):
+        """Those of the files due that are here and go; what pins of a distribution want in their place is written again."""
+        again = {repository.PREFERENCES} if self.wish["pins"] and self.wish["source"] == "distribution" else set()
+        gone = {path for path, data in self.texts().items() if data is None and self.seen["files"].get(path)} - again
+        return [path for path in self.decided["files_due"] if path in gone]
 
     def _refresh(self):
         """The lists of the one new source; those of the others stay as they are."""

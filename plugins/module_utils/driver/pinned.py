@@ -75,6 +75,12 @@ def spec(name, pinned):
     return "%s=%s" % (name, pinned[name]) if name in pinned else name
 
 
+def wished(job):
+    """Packages, as name or name=version, that the wish asks of apt where the driver is not there yet."""
+    wanted = [] if job.decided["settled"] else job.wish["packages"] + job.wish["companions"] + list(job.family)
+    return [spec(name, dict(job.picked, **job.family)) for name in wanted]
+
+
 def offered_with(offered, known):
     """What sources offer, with what is installed already: that needs no source. known: see state.packages."""
     found = {name: list(there) for name, there in offered.items()}

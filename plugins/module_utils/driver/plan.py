@@ -219,6 +219,35 @@ def owned(wish, packages, driver):
     return dict(state.driver_packages(packages, driver), **{name: version for name, version in besides.items() if version})
 
 
+def family(wish, seen, picked, leaving=()):
+    """Packages, sorted, that are here of the driver that goes, and that no name of the wish brings to the new one.
+
+    They want each other in exactly their version, and of a distribution's two versions apt's own choice is always the newer: apt goes to the
+    older one only where it is told each of them. picked: {name: version}; leaving: names that go.
+    """
+    new = versions.upstream(picked[wish["packages"][0]])
+    here = {name: state.installed(seen["packages"], name) for name in wish["packages"]}
+    old = {versions.upstream(version) for version in here.values() if version} | {seen["manifest"].get("driver")}
+    installed = {name: versions.upstream(state.installed(seen["packages"], name)) for name in seen["packages"]}
+    others = set(installed).difference(picked, leaving, going_along.here(seen["packages"], new))
+    return sorted(name for name in others if versions.is_driver(installed[name]) and installed[name] in old - {new})
+
+
+def family_at(wish, names, available, picked):
+    """{name: version} of those that are offered for the driver that comes: as pinned, else of the build of the rest of it, else the newest.
+
+    What is not offered for it is no part of it, and goes with the old one. available: {name: [versions]}.
+    """
+    driver = versions.upstream(picked[wish["packages"][0]])
+    pinned, found = (wish["pins"] or {}).get("packages") or {}, {}
+    for name in names:
+        there = [one for one in available.get(name, []) if versions.upstream(one) == driver]
+        same = [one for one in there if one in picked.values()]
+        if there:
+            found[name] = pinned[name] if pinned.get(name) in there else versions.newest(same or there)
+    return found
+
+
 def foreign_holds(packages, actions, own):
     """Messages about packages that would move although somebody else holds them. own: names that an earlier run of ours held."""
     return [

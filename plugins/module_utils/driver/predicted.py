@@ -39,6 +39,11 @@ def lines(packages):
     return "".join("%s %s\n" % pair for pair in sorted(packages.items()))
 
 
-def added(files, persists):
-    """Files that are written, and what is done to the persistence daemon (steps of persistence.due)."""
-    return "".join(["%s\n" % path for path in files] + ["%s %s\n" % (persistence.UNIT, one) for one in persists])
+def diff(packages, files, gone, persists):
+    """The module's diff. packages: (before, after); files: those that are written, and gone, which are among them, removed.
+
+    persists: what is done to the persistence daemon (steps of persistence.due).
+    """
+    written = ["%s\n" % path for path in files if path not in gone] + ["%s %s\n" % (persistence.UNIT, one) for one in persists]
+    before, after = map(lines, packages)
+    return {"before": before + "".join("%s\n" % path for path in gone), "after": after + "".join(written)}

@@ -105,7 +105,7 @@ def refuse_build(job):
 def simulate(job, add, options):
     """What apt would do. :raises Refused: it cannot be done, others' packages are in the way, or the disk is too small."""
     decided = job.decided
-    names = ["%s=%s" % pair for pair in job.picked.items()] if not decided["settled"] else []
+    names = ["%s=%s" % pair for pair in dict(job.picked, **job.family).items()] if not decided["settled"] else []
     names += ["%s-" % name for name in job.leaving()] + decided["kernel_packages"]
     try:
         actions = job.program.simulate(names + add, options)
@@ -169,10 +169,15 @@ def staged(job, folder):
 
 
 def from_distribution(job, options):
-    """What goes along comes from the host's own sources. :raises Refused: they do not have it"""
-    asked = [] if job.decided["settled"] else going_along.wanted(job)
+    """What goes along, and the rest of the driver, come from the host's own sources. :raises Refused: they do not have it"""
+    if job.decided["settled"]:
+        return
+    asked = going_along.wanted(job)
+    family = plan.family(job.wish, job.seen, job.picked, job.decided["remove"])
+    there = job.program.versions(sorted({*asked, *family}), options) if asked or family else {}
     if asked:
-        refuse(going_along.take(job, job.program.versions(asked, options), going_along.APT))
+        refuse(going_along.take(job, there, going_along.APT))
+    job.family = plan.family_at(job.wish, family, there, job.picked)
 
 
 def choose_pinned(job, options):

@@ -68,17 +68,22 @@ def unavailable(available, fitting, branch, exact, source):
     help_ = {
         "nvidia": "Choose one that it has, or another nvidia_driver_source.",
         "local": "Choose one that it has, or another nvidia_driver_local_repository.",
-        "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these components to the host's sources, "
-        "or choose another nvidia_driver_source.",
+        "distribution": "Choose one that they have, or another nvidia_driver_source.",
     }[source]
+    absent = {
+        "distribution": "Debian has them in contrib, non-free and non-free-firmware: add these components to the host's sources, "
+        "or choose another nvidia_driver_source."
+    }.get(source, help_)
     wishes = (("version", exact), ("branch", branch), ("source", source))
     setting = next("nvidia_driver_%s is %s" % wish for wish in wishes if wish[1])
-    found = []
-    for name, there in fitting.items():
-        if there:
-            continue
+    by_offer = {}
+    for name in [name for name, there in fitting.items() if not there]:
         has = sorted({versions.upstream(one) for one in available.get(name, [])}, key=versions.kernel_key)
-        found.append("%s: %s no such %s (there is: %s). %s" % (setting, where, name, ", ".join(has) or "none", help_))
+        by_offer.setdefault(", ".join(has), []).append(name)
+    found = [
+        "%s: %s no such %s (there is: %s). %s" % (setting, where, ", ".join(names), has or "none", help_ if has else absent)
+        for has, names in by_offer.items()
+    ]
     return found or ["%s: %s no version that all of %s are there of. %s" % (setting, where, ", ".join(fitting), help_)]
 
 

@@ -69,7 +69,7 @@ def problems(wish, host):
     """
     version = wish["version"]
     if not VERSION.match(version):
-        return ["version is %r: expected three numbers, as in 1.47.0, so that it stays the same from day to day." % version]
+        return ["efa_version is %r: expected three numbers, as in 1.47.0, so that it stays the same from day to day." % version]
     found = []
     system = "%s %s" % (host["distribution"], host["distribution_major_version"])
     platform = next((one for one in host["platform_names"] if one in PLATFORMS), None)
@@ -82,14 +82,14 @@ def problems(wish, host):
         first, last = PLATFORMS[platform]
         if key(version) < key(first) or (last and key(version) > key(last)):
             span = "%s to %s" % (first, last) if last else "%s or newer" % first
-            found.append("version is %s: AWS supports %s with %s. Choose such a version." % (version, system, span))
+            found.append("efa_version is %s: AWS supports %s with %s. Choose such a version." % (version, system, span))
     if host["architecture"] not in ARCHITECTURES:
         found.append(
             "This host is %s: AWS's EFA software is for %s. Leave this host out." % (host["architecture"], " and ".join(ARCHITECTURES))
         )
     if wish["mpi"] != "all" and key(version) < key(CHOOSES_MPI):
         found.append(
-            "mpi is %s: the installer lets it be chosen from %s on, and version is %s. Set mpi to all."
+            "efa_mpi is %s: the installer lets it be chosen from %s on, and efa_version is %s. Set efa_mpi to all."
             % (wish["mpi"], CHOOSES_MPI, version)
         )
     return found

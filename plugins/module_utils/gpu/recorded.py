@@ -9,16 +9,19 @@ import json
 
 FOLDER = "/var/lib/mlinfra"
 MANIFEST, PINS, BEGUN = FOLDER + "/nvidia_driver.json", FOLDER + "/nvidia_driver/pins.json", FOLDER + "/nvidia_driver/begun"
+# Of apt: without it nothing but the holds keeps what is pinned.
+PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia"
 
 
 def look(host):
-    """{current, previous}: each as it was written, null where nothing was or it cannot be read."""
+    """{current, previous, preferences}: pins as they were written, null where none were or they cannot be read; whether apt has some."""
     try:
         found = json.loads(host.text(PINS) or "{}")
     except ValueError:
         found = {}
     known = found if isinstance(found, dict) else {}
-    return {key: known.get(key) if isinstance(known.get(key), dict) else None for key in ("current", "previous")}
+    pins = {key: known.get(key) if isinstance(known.get(key), dict) else None for key in ("current", "previous")}
+    return dict(pins, preferences=host.exists(PREFERENCES))
 
 
 def is_managed(host, source):

@@ -36,6 +36,19 @@ def is_there(facts, pins):
     )
 
 
+def is_kept(facts, pins):
+    """Whether apt's preferences are there: role nvidia_driver takes those of a distribution's driver away where it is given no pins."""
+    return names.is_rpm(pins["platform"]) or facts["pins"].get("preferences", True)
+
+
+def moves_nothing(before, pins, moved):
+    """Whether the driver that is there stays as it is, and only its pins are written."""
+    if not before or not pins or moved:
+        return False
+    one, other = of_driver(before), of_driver(pins)
+    return all(one[key] == other[key] for key in ("driver", "kernels", "packages"))
+
+
 def plan(name, facts, record, found, settings):
     """{action, problems, from, to, back, toolkit, gpus, resumes, words} for one host.
 
@@ -74,7 +87,7 @@ def course(name, facts, record, pins, settings):
         again = stage in stages.MOVING or not same or settings["upgrade_retry"] or not stages.is_touched(record)
         return answer(UPGRADE if again else RETURN, to=pins, before=record["from"], gpus=record["gpus"], resumes=stage, moved=moved)
     has_driver = is_there(facts, pins)
-    if has_driver and toolkit.is_there(facts, moved):
+    if has_driver and is_kept(facts, pins) and toolkit.is_there(facts, moved):
         undrain = stage == stages.UNDRAIN and same
         return answer(UNDRAIN if undrain else NONE, to=pins, before=pins, gpus=health_now, resumes=stage if undrain else None)
     # Pins that were never tried, since the drain before them failed, are no bad ones.

@@ -14,6 +14,8 @@ HEADINGS = ("host", "from", "to", "result", "seconds")
 DONE, UNCHANGED, BACK, STRANDED, DRAINED, UNBEGUN = "upgraded", "unchanged", "returned", "not returned", "still drained", "not begun"
 UNDRAINED = "not drained"
 SILENT = "no answer"
+# The driver stays, and only the pins are written.
+PINNED, WOULD_PIN = "pinned", "would be pinned"
 PREDICTED = {decide.UPGRADE: "would be upgraded", decide.UNDRAIN: "would be undrained"}
 BAD = (BACK, STRANDED, DRAINED, UNDRAINED, SILENT)
 
@@ -56,11 +58,13 @@ def row(name, told, check):
     result = outcome.get("result") or idle.get(action)
     if result is None:
         result = PREDICTED.get(action, "would be returned") if check else SILENT if told.get("started") else UNBEGUN
+    if action == decide.UPGRADE and decide.moves_nothing(planned.get("from"), planned.get("to"), planned.get("toolkit")):
+        result = {DONE: PINNED, PREDICTED[action]: WOULD_PIN}.get(result, result)
     return dict(versions, host=name, toolkit=planned.get("toolkit"), result=result, seconds=outcome.get("seconds"), why=outcome.get("why"))
 
 
 def summary(hosts, check=False):
-    """{hosts: {name: row}, problems: [sentence], table: [line]}. hosts: {name: told}, in order; see row."""
+    """{hosts: {name: row}, problems: [sentence], notes: [sentence], table: [line]}. hosts: {name: told}, in order; see row, notes."""
     rows = [row(name, told, check) for name, told in hosts.items()]
     problems = []
     for one, told in zip(rows, hosts.values()):
@@ -70,7 +74,19 @@ def summary(hosts, check=False):
     left = [one["host"] for one in rows if one["result"] == UNBEGUN]
     if problems and left:
         problems.append("The run stopped there: %s %s not touched." % (", ".join(left), "was" if len(left) == 1 else "were"))
-    return {"hosts": {one["host"]: one for one in rows}, "problems": problems, "table": table(rows)}
+    told = notes([one for one in rows if hosts[one["host"]].get("forgets")])
+    return {"hosts": {one["host"]: one for one in rows}, "problems": problems, "notes": told, "table": table(rows)}
+
+
+def notes(rows):
+    """What is left to do where configure would go by other pins than the upgrade. rows: of these hosts."""
+    rows = [one for one in rows if one["result"] in (DONE, PINNED, UNCHANGED, WOULD_PIN, PREDICTED[decide.UPGRADE])]
+    if not rows:
+        return []
+    options = "nvidia_driver_pins" + (" and container_runtime_nvidia_pins" if any(one["toolkit"] for one in rows) else "")
+    hosts = ", ".join(one["host"] for one in rows[:5]) + (" and %d others" % (len(rows) - 5) if rows[5:] else "")
+    told = "Give %s of %s the pins of this upgrade in the inventory: without, playbook configure goes back to what is set there now."
+    return [told % (options, hosts)]
 
 
 def move(planned):

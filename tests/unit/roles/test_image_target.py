@@ -26,9 +26,9 @@ def driver(value_of):
     """Function (variable, facts, settings) → value of role nvidia_driver."""
 
     def value(name, facts, **settings):
-        change = {"changed": True, "exchanged": True, "load_problem": ""}
+        settings.setdefault("__nvidia_driver_change", {"changed": True, "exchanged": True, "load_problem": ""})
         known = {"mlinfra_gpu": facts, "mlinfra_platform": PLATFORM}
-        return value_of("nvidia_driver", name, inventory_hostname="b1", ansible_facts=known, __nvidia_driver_change=change, **settings)
+        return value_of("nvidia_driver", name, inventory_hostname="b1", ansible_facts=known, **settings)
 
     return value
 
@@ -56,6 +56,14 @@ def test_builder_gets_what_all_of_them_want_and_is_refused_nothing(driver):
     assert driver("_nvidia_driver_packages", BUILDER) == ["nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-fabricmanager"]
 
 
+def test_fabric_manager_that_an_image_cannot_have_names_the_declaration_and_the_way_out(driver):
+    (told,) = driver("_nvidia_driver_refusals", BUILDER, nvidia_driver_source="distribution")
+    assert told.startswith("mlinfra_gpu_target of b1 has a10g, h100, and hosts of the image may have NVSwitches: CUDA wants a fabric")
+    assert told.endswith("or name in mlinfra_gpu_target the EC2 type of the hosts, where that has no NVSwitch, as p5.4xlarge.")
+    (told,) = driver("_nvidia_driver_refusals", {**BUILDER, "models": ["b200"]}, nvidia_driver_source="distribution")
+    assert told.endswith("come from elsewhere."), "no type of that model is without"
+
+
 @pytest.mark.parametrize("reboot", ["if_required", "always"])
 def test_builder_is_not_rebooted(driver, reboot):
     waiting = {"driver_state": "reboot_pending"}
@@ -64,7 +72,12 @@ def test_builder_is_not_rebooted(driver, reboot):
 
 
 def test_builder_says_what_is_not_proven(driver):
-    told = driver("_nvidia_driver_unproven", BUILDER)
+    change = {"__nvidia_driver_change": {"wanted": True}}
+    told = driver("_nvidia_driver_unproven", BUILDER, ansible_check_mode=False, **change)
+    assert "): packages and modules are there and held; nothing was loaded" in told
+    told = driver("_nvidia_driver_unproven", BUILDER, ansible_check_mode=True, nvidia_driver_kernel_modules=False, **change)
+    assert "): packages would be there and held; nothing was loaded" in told
+    told = driver("_nvidia_driver_unproven", BUILDER, ansible_check_mode=True, __nvidia_driver_change={"wanted": False})
     assert "b1 has no GPU, and mlinfra_gpu_target stands in for it (a10g, h100)" in told and "NVSwitches" in told
 
 

@@ -47,6 +47,7 @@ def test_usual_host_is_refused_nothing(ask):
             "gpu1 has NVIDIA's driver 550.54.15 from no package, as NVIDIA's installer leaves it, and this role did not install it",
         ),
         ({"nvswitch_count": 4}, {"nvidia_driver_source": "distribution"}, "gpu1 has 4 NVSwitches: CUDA wants a fabric manager of exactly"),
+        ({"nvswitch_count": 1}, {"nvidia_driver_source": "distribution"}, "gpu1 has 1 NVSwitch: CUDA wants a fabric manager of exactly"),
         ({"models": ["b200"]}, {"nvidia_driver_source": "distribution"}, "gpu1 has GPUs of model B200: CUDA wants a fabric manager"),
         ({}, {"nvidia_driver_source": "local"}, "nvidia_driver_source is local, and nvidia_driver_local_repository is empty: set it to"),
         ({}, {"nvidia_driver_pins": {**PINS, "source": "local"}}, "nvidia_driver_pins are local, and nvidia_driver_local_repository is"),

@@ -125,7 +125,7 @@ def test_it_is_installed_once(host, answer):
         ({}, {"key": "/nowhere/key"}, "/nowhere/key is no key: No such file"),
         ({"free": 100}, {}, "/opt has 100 MiB free: 1024 MiB are needed"),
         ({}, {"fingerprint": "DD2D3CCC"}, "expected the 40 hexadecimal digits"),
-        ({}, {"version": "latest"}, "version is 'latest': expected three numbers"),
+        ({}, {"version": "latest"}, "efa_version is 'latest': expected three numbers"),
         ({}, {"version": "1.30.0"}, "AWS supports Debian 12 with 1.36.0 or newer"),
     ],
 )

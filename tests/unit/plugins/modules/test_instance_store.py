@@ -69,7 +69,8 @@ def test_it_is_made_kept_for_the_boot_and_then_left_alone(answer, tmp_path):
 
 def test_values_that_cannot_be_are_refused_at_once(answer):
     told = answer(mount_point="/", mode="rwx", owner="no-such-user", mount_options=["a b"])
-    assert told["failed"] and [line.split()[0] for line in told["msg"].splitlines()] == ["owner", "mode", "mount_point", "mount_options"]
+    options = [f"instance_store_{name}" for name in ("owner", "mode", "mount_point", "mount_options")]
+    assert told["failed"] and [line.split()[0] for line in told["msg"].splitlines()] == options, "as the role calls them"
 
 
 def test_the_copy_runs_by_itself(tmp_path):

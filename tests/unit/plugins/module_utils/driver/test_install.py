@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, repository, transaction
+from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import apt, install, predicted, repository, transaction
 
 
 class Change:
@@ -68,3 +68,17 @@ def test_files_of_each_source(source, listed, written):
     found = job.texts()
     assert (found.get(repository.KEYRING), found[repository.PREFERENCES]) == ((b"key", b"pins") if written else (None, None))
     assert bool(found[repository.SOURCE]) is (written and not listed) and found["/other.list"] == b"off"
+
+
+@pytest.mark.parametrize(
+    ("pins", "here", "gone"),
+    [(None, True, [repository.PREFERENCES]), (None, False, []), ({"packages": {}}, True, [])],
+)
+def test_a_file_that_goes_is_no_file_that_comes(pins, here, gone):
+    """A distribution's pins are written where those before were."""
+    wish, files = {"source": "distribution", "repository": None, "pins": pins}, {repository.PREFERENCES: "digest" if here else None}
+    due = [repository.PREFERENCES]
+    job = install.Install(wish, {"files": files}, {"off": {}, "listed": [], "files_due": due}, None)
+    assert job.files_going() == gone
+    told, line = predicted.diff(({"a": "1"}, {"a": "2"}), due, job.files_going(), []), f"{repository.PREFERENCES}\n"
+    assert told == {"before": "a 1\n" + line * len(gone), "after": "a 2\n" + line * (1 - len(gone))}

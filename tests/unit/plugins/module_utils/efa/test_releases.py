@@ -38,7 +38,7 @@ def test_what_is_supported_is_not_refused():
             "AWS supports Debian 13 with 1.46.0 or",
         ),
         ({"platform_names": ["Debian-11"], "distribution_major_version": "11", "version": "1.51.0"}, "with 1.24.0 to 1.50.0"),
-        ({"platform_names": ["Rocky-9"], "version": "1.29.0"}, "mpi is openmpi4: the installer lets it be chosen from 1.30.0 on"),
+        ({"platform_names": ["Rocky-9"], "version": "1.29.0"}, "efa_mpi is openmpi4: the installer lets it be chosen from 1.30.0 on"),
         (
             {"platform_names": ["Fedora-41", "RedHat-family-41"], "distribution": "Fedora", "distribution_major_version": "41"},
             "This host runs Fedora 41: AWS's EFA software is known for Amazon 2023, Debian 11",

@@ -14,16 +14,17 @@ from tests.unit.plugins.module_utils.gpu.conftest import Tree
 
 def test_pins(tmp_path):
     tree = Tree(tmp_path)
-    assert recorded.look(tree.host) == {"current": None, "previous": None}
+    assert recorded.look(tree.host) == {"current": None, "previous": None, "preferences": False}
     tree.put(recorded.PINS, json.dumps({"schema": 1, "current": {"schema": 1}, "previous": None, "more": 1}))
-    assert recorded.look(tree.host) == {"current": {"schema": 1}, "previous": None}
+    tree.put(recorded.PREFERENCES, "")
+    assert recorded.look(tree.host) == {"current": {"schema": 1}, "previous": None, "preferences": True}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"current": 7}', "\x00"])
 def test_file_that_is_none(tmp_path, text):
     tree = Tree(tmp_path)
     tree.put(recorded.PINS, text)
-    assert recorded.look(tree.host) == {"current": None, "previous": None}
+    assert recorded.look(tree.host) == {"current": None, "previous": None, "preferences": False}
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,16 @@ def test_host_that_has_the_pins_is_left_alone(old):
     assert plan(facts(LATER), old)["action"] == "none"
 
 
+def test_pins_that_apt_is_not_told_of_any_more_are_written_again():
+    """As configure without pins leaves a distribution's driver: the record has the pins, and the preferences are gone."""
+    host = facts(LATER, previous=FIRST)
+    host["pins"]["preferences"] = False
+    told = plan(host)
+    assert (told["action"], told["from"]) == ("upgrade", pins(LATER)), "and the way back leads to the driver that is there"
+    host["pins"]["preferences"] = True
+    assert plan(host)["action"] == "none"
+
+
 def test_host_that_waits_for_a_restart_is_taken_back_to_what_it_was_before():
     told = plan(facts(LATER, previous=FIRST, state="reboot_pending"))
     assert (told["action"], told["from"]) == ("upgrade", pins(FIRST))

@@ -76,3 +76,20 @@ def test_host_that_is_silent_is_a_problem():
 def test_prediction():
     told = report.summary({"a": {"plan": PLAN}, "b": {"plan": {**PLAN, "action": "return"}}}, check=True)
     assert [one["result"] for one in told["hosts"].values()] == ["would be upgraded", "would be returned"] and not told["problems"]
+
+
+def test_pins_alone_are_no_upgrade():
+    same = {**PLAN, "to": {**PLAN["from"], "wish": {"cuda": "13.0"}}}
+    done = {"plan": same, "started": True, "outcome": {"result": "upgraded"}}
+    assert report.row("a", done, False)["result"] == "pinned"
+    assert report.row("a", {"plan": same}, True)["result"] == "would be pinned"
+    assert report.row("a", {"plan": {**same, "toolkit": {"from": "1", "to": "2"}}}, True)["result"] == "would be upgraded"
+
+
+def test_pins_that_configure_does_not_know_are_told():
+    done = {"plan": PLAN, "started": True, "outcome": {"result": "upgraded"}}
+    back = {**done, "outcome": {"result": "returned", "failed": True, "why": "no"}, "forgets": True}
+    assert report.summary({"a": done, "b": back})["notes"] == []
+    assert report.summary({"a": {**done, "forgets": True}, "b": back, "c": done})["notes"] == [
+        "Give nvidia_driver_pins of a the pins of this upgrade in the inventory: without, playbook configure goes back to what is set there now."
+    ]
