@@ -175,7 +175,9 @@ def wished(params):
         problems.append("instance_store_mode is %r: expected three or four octal digits, as in 0755." % params["mode"])
     point = os.path.normpath(params["mount_point"])
     if not point.startswith("/") or point == "/":
-        problems.append("instance_store_mount_point is %r: expected the absolute path of a folder other than /, as in /data." % params["mount_point"])
+        problems.append(
+            "instance_store_mount_point is %r: expected the absolute path of a folder other than /, as in /data." % params["mount_point"]
+        )
     odd = [one for one in params["mount_options"] if not re.match(r"^[A-Za-z0-9_.:=/+-]+$", one)]
     if odd:
         problems.append("instance_store_mount_options has %r: expected options of mount(8), one an element, as in noatime." % odd[0])

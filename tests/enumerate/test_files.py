@@ -88,3 +88,9 @@ def test_python_defers_annotations():
         if "from __future__ import annotations" not in text and re.search("^(def|class|import|from)", text, re.M)
     ]
     assert not late, f"without 'from __future__ import annotations': {late}"
+
+
+def test_no_failure_is_dropped_in_a_template():
+    """`set` throws a call's failed arguments away with its result, and a list lacks an entry without a word; `if` raises them."""
+    dropping = [str(path) for path in WRITTEN if path.suffix in (".yml", ".j2") and re.search(r"{%-?\s*set\s+_\s*=", _text(path))]
+    assert not dropping, f"write {{% if list.append(…) %}}{{% endif %}}: {dropping}"

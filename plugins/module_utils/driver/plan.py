@@ -222,8 +222,8 @@ def owned(wish, packages, driver):
 def family(wish, seen, picked, leaving=()):
     """Packages, sorted, that are here of the driver that goes, and that no name of the wish brings to the new one.
 
-    They want each other in exactly their version, and of a distribution's two versions apt's own choice is always the newer: apt goes to the
-    older one only where it is told each of them. picked: {name: version}; leaving: names that go.
+    They want each other in exactly their version, and of a distribution's two versions apt's own choice is always the newer: apt goes to
+    the older one only where it is told each of them. picked: {name: version}; leaving: names that go.
     """
     new = versions.upstream(picked[wish["packages"][0]])
     here = {name: state.installed(seen["packages"], name) for name in wish["packages"]}

@@ -22,7 +22,7 @@ ROLES = {
     "python_env": (
         "python_env_framework_pins",
         "_python_env_refusals",
-        {"python_env_framework": "jax==0.7.2", "python_env_framework_lock": "/dev/null"},
+        {"python_env_framework": "jax==0.7.2", "python_env_framework_lock": "/dev/null", "python_env_projects": []},
     ),
 }
 

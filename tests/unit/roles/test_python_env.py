@@ -75,3 +75,27 @@ def test_the_roles_own_lists_hold_from_where_scripts_lock_makes_them(value_of):
     (made,) = re.findall(r"--python-version (\S+) --universal", (tree.CHECKOUT / "scripts" / "lock").read_text())
     own = {path.name for path in (tree.CHECKOUT / "roles" / "python_env" / "files").glob("*.txt")} - {"uv.txt"}
     assert value_of("python_env", "_python_env_own_lists") == dict.fromkeys(own, made)
+
+
+@pytest.fixture
+def listed(value_of, tmp_path):
+    """Function (requirements of project vision) -> (texts of the lists, refusals), with an inventory in a folder of its own."""
+    (tmp_path / "beside.txt").write_text("numpy==2.4.6 --hash=sha256:0\n")
+
+    def value(given):
+        known = {"inventory_dir": str(tmp_path), "python_env_projects": [{"name": "vision", "requirements": given}]}
+        refusals = value_of("python_env", "_python_env_refusals", **known)
+        return [] if refusals else [wish["text"] for wish in value_of("python_env", "_python_env_wishes", **known)], refusals
+
+    return value
+
+
+@pytest.mark.parametrize("given", ["beside.txt", "numpy==2.4.6 --hash=sha256:0"])
+def test_a_list_is_a_file_beside_the_inventory_or_text(listed, given):
+    assert listed(given) == (["numpy==2.4.6 --hash=sha256:0"], [])
+
+
+def test_a_list_that_is_not_there_is_refused(listed, tmp_path):
+    """Its project was left out without a word: ansible-core drops a call whose argument failed, where only `set` takes its result."""
+    _texts, (refusal,) = listed("nowhere.txt")
+    assert f"has the requirements nowhere.txt: there is no such file in {tmp_path}" in refusal

@@ -63,8 +63,8 @@ def test_what_is_not_there_is_named_with_what_is(available):
 def test_packages_that_lack_the_same_are_told_once():
     there = dict.fromkeys(["nvidia-smi", "libcuda1"], ["535.261.03-1", "535.309.01-0+deb12u1"])
     assert repository.chosen(there, list(there), None, "999.99.99", "distribution")[1] == [
-        "nvidia_driver_version is 999.99.99: the distribution's sources have no such nvidia-smi, libcuda1 (there is: 535.261.03, 535.309.01). "
-        "Choose one that they have, or another nvidia_driver_source."
+        "nvidia_driver_version is 999.99.99: the distribution's sources have no such nvidia-smi, libcuda1 "
+        "(there is: 535.261.03, 535.309.01). Choose one that they have, or another nvidia_driver_source."
     ]
 
 

@@ -91,5 +91,6 @@ def test_pins_that_configure_does_not_know_are_told():
     back = {**done, "outcome": {"result": "returned", "failed": True, "why": "no"}, "forgets": True}
     assert report.summary({"a": done, "b": back})["notes"] == []
     assert report.summary({"a": {**done, "forgets": True}, "b": back, "c": done})["notes"] == [
-        "Give nvidia_driver_pins of a the pins of this upgrade in the inventory: without, playbook configure goes back to what is set there now."
+        "Give nvidia_driver_pins of a the pins of this upgrade in the inventory: without, playbook configure goes back to what is "
+        "set there now."
     ]
