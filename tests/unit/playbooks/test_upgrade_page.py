@@ -8,7 +8,7 @@ import re
 
 import pytest
 import yaml
-from ansible.playbook.block import Block  # noqa: F401  (loaded first: task imports it)
+from ansible.playbook.block import Block  # noqa: F401  # pylint: disable=unused-import  # task imports it
 from ansible.playbook.task import Task
 
 from scripts import tree

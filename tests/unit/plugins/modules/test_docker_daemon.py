@@ -268,7 +268,7 @@ def test_a_refused_restart_is_not_forgotten(run, host, monkeypatch, options, sta
 def test_a_restart_that_was_not_lived_to_see(run, host, proxy, monkeypatch):
     """Killed when the files were there; a restart by anybody else counts, too."""
     (host / "began").write_text("4711")
-    monkeypatch.setattr(module, "restart", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "restart", lambda *given: (one for one in ()).throw(KeyboardInterrupt))
     for _time in range(2):
         with pytest.raises(KeyboardInterrupt):
             run(settings={"ipv6": True}, files=proxy)
