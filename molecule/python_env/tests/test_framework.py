@@ -18,7 +18,8 @@ UV = SCENARIO.parents[1] / "roles" / "python_env" / "files" / "uv.txt"
 INVENTORY = SCENARIO / "inventory"
 HOST = "bookworm-0"
 PINS = {
-    "schema": 1, "platform": "Debian-12", "machine": "x86_64", "source": "nvidia", "kernels": [], "packages": {},
+    "schema": 1, "platform": "Debian-12", "machine": "x86_64", "source": "nvidia", "kernels": [], "packages": {}, "cuda": None,
+    "fabric_manager": None, "nvlsm": None,
     "driver": {"version": "570.172.08", "flavor": None}, "wish": {"mode": "compatible"},
     "gpu": {"models": ["h100"], "architectures": ["hopper"]},
 }  # fmt: skip

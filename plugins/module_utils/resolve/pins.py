@@ -24,6 +24,7 @@ SHAPE = {
     "schema": (int,), "platform": (str,), "machine": (str,), "source": (str,), "wish": (dict,), "driver": (dict,), "kernels": (list, tuple),
     "packages": (dict,), "cuda": (dict, type(None)), "fabric_manager": (str, type(None)), "nvlsm": (str, type(None)),
 }  # fmt: skip
+WORDS = {int: "a number", str: "a text", dict: "a mapping", list: "a list", type(None): "null"}
 
 
 def make(host, wish, chosen, kernels, packages):
@@ -65,9 +66,10 @@ def shape_problems(pins):
     if not isinstance(pins, dict):
         return ["pins is %r: expected the dict that gpu_resolve returned as pins." % (pins,)]
     if pins.get("schema") != SCHEMA:
-        return ["pins.schema is %r: this release of the collection knows schema %d. Resolve again with it." % (pins.get("schema"), SCHEMA)]
+        said = _said(pins, "schema")
+        return ["pins.schema is %s: this release of the collection knows schema %d. Resolve again with it." % (said, SCHEMA)]
     found = [
-        "pins.%s is %r: expected %s. %s" % (key, pins.get(key), " or ".join(kind.__name__ for kind in kinds), AGAIN)
+        "pins.%s is %s: expected %s. %s" % (key, _said(pins, key), " or ".join(WORDS[kind] for kind in kinds if kind is not tuple), AGAIN)
         for key, kinds in SHAPE.items()
         if not isinstance(pins.get(key, 0 if type(None) in kinds else None), kinds)
     ]
@@ -80,6 +82,10 @@ def shape_problems(pins):
     if not all(isinstance(one, str) for pair in pins["packages"].items() for one in pair):
         found.append("pins.packages is %r: expected {name: version}. %s" % (pins["packages"], AGAIN))
     return found
+
+
+def _said(pins, key):
+    return "missing" if key not in pins else "null" if pins[key] is None else repr(pins[key])
 
 
 def is_kernel(one):

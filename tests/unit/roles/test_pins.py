@@ -55,7 +55,7 @@ def test_a_path_is_the_same_as_the_pins_themselves(given, tmp_path):
 def test_half_of_pins_is_refused(given):
     ask, option, role = given
     (told,) = ask(HALF)
-    assert told.startswith(f"{option}.schema is None: this release of the collection knows schema 1.")
+    assert told.startswith(f"{option}.schema is missing: this release of the collection knows schema 1.")
 
 
 def test_no_file_is_refused(given):

@@ -69,4 +69,4 @@ def test_absolute_path_is_to_be_corrected():
 
 def test_pins_are_told_by_the_name_of_their_variable():
     (told,) = look({"driver": {"branch": 535}}, name="cuda_toolkit_pins")["problems"]
-    assert told.startswith("cuda_toolkit_pins.schema is None: ")
+    assert told.startswith("cuda_toolkit_pins.schema is missing: ")

@@ -119,7 +119,7 @@ def test_other_platform_or_machine():
     ("path", "value", "told"),
     [
         (("schema",), 2, "pins.schema is 2: this release of the collection knows schema 1."),
-        (("driver",), None, "pins.driver is None: expected dict."),
+        (("driver",), None, "pins.driver is null: expected a mapping."),
         (("driver", "version"), "595", "pins.driver is {'version': '595', "),
         (("driver", "version"), "580.178.04", "pins.packages.nvidia-driver-cuda is 595.112.07-1: it has to be of exactly the"),
         (("driver", "flavor"), "closed", "pins.driver is {'version': '595.112.07', "),
