@@ -98,4 +98,4 @@ def test_a_list_is_a_file_beside_the_inventory_or_text(listed, given):
 def test_a_list_that_is_not_there_is_refused(listed, tmp_path):
     """Its project was left out without a word: ansible-core drops a call whose argument failed, where only `set` takes its result."""
     _texts, (refusal,) = listed("nowhere.txt")
-    assert f"has the requirements nowhere.txt: there is no such file in {tmp_path}" in refusal
+    assert f"has the requirements nowhere.txt: there is no such list in {tmp_path}" in refusal
