@@ -286,7 +286,7 @@ ansible_facts:
                 - {name: nvidia, version: 580.95.05, kernel: 6.1.0-41-amd64, architecture: x86_64, state: installed}
         pins:
           description: >-
-            Pins that role nvidia_driver wrote down, of the C(current) and C(previous) driver, or null; and whether apt C(preferences) are there.
+            Pins that role nvidia_driver wrote down, of the C(current) and C(previous) driver, or null; whether C(preferences) are there.
           type: dict
           sample: {current: {schema: 1}, previous: null, preferences: true}
         driver_state:
