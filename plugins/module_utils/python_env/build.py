@@ -106,6 +106,8 @@ def make(wish, found, install):
         own(folder, wish.owner, wish.group)
         hand_over(scratch, folder)
         _want_imports(folder, wish.imports, scratch)
+        if wish.group is not None and not os.stat(folder).st_uid:
+            own(folder, None, wish.group)  # what root's imports compiled; nobody else writes there
         os.chmod(folder, 0o755 if wish.mode is None else wish.mode)
         _point(wish.path, folder)
     except OSError as error:

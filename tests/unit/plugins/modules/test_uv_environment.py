@@ -277,6 +277,14 @@ def test_imports_of_a_new_environment_run_as_its_owner(run, index, open_folder, 
     assert siblings(path) == [os.path.basename(made["folder"])]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to other users")
+def test_a_group_has_what_imports_compiled_too(run, index, open_folder):
+    made = run(index.add("alpha", "1.0"), imports=["alpha"], path=str(open_folder / "vision"), group="nogroup")
+    files = list(Path(made["folder"]).rglob("*"))
+    assert any(path.name.startswith("alpha.cpython") for path in files)
+    assert {path.lstat().st_gid for path in files} == {65534}
+
+
 def test_root_writes_nothing_after_an_environment_was_given_away(run, index, path, monkeypatch, tmp_path):
     """Who owns it could put a link in the place of what is written."""
     done = []
