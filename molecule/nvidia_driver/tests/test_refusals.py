@@ -44,7 +44,7 @@ ROUNDS = {
 }
 MESSAGES = {
     ("not to be had", "nvidia-bookworm-0"): [
-        r"nvidia_driver_version is 580\.95\.6: NVIDIA's repository has no such nvidia-driver-cuda \(there is: .*580\.95\.05",
+        r"nvidia_driver_version is 580\.95\.6: NVIDIA's repository has no such nvidia-driver-cuda[^(]*\(there is: .*580\.95\.05",
         r"Choose one that it has",
     ],
     ("not to be had", "nvidia-trixie-0"): [
@@ -52,7 +52,7 @@ MESSAGES = {
         r"Nothing was changed\. Check nvidia_driver_repository \(mlinfra_mirrors\.nvidia and mlinfra_proxy",
     ],
     ("not to be had", "debian-bookworm-0"): [
-        r"nvidia_driver_version is 535\.1\.1: the distribution's sources have no such nvidia-smi \(there is: 535\.",
+        r"nvidia_driver_version is 535\.1\.1: the distribution's sources have no such nvidia-smi[^(]*\(there is: 535\.",
     ],
     ("not to be had", "volta-0"): [
         r"nvidia_driver_flavor is open: this host has a volta GPU, and the open kernel modules begin with Turing\. Set it to proprietary\.",
