@@ -38,25 +38,3 @@ def test_a_second_run_changes_nothing_whichever_comes_first(tmp_path):
     toolkit, driver = versions.split()
     assert "Signed-By: /etc/apt/keyrings/mlinfra-nvidia.gpg" in text and toolkit == "12.8.1-1"
     assert driver.startswith("535."), "the driver would move to NVIDIA's"
-
-
-# The same repository, as apt sees another one.
-OTHER = "https://developer.download.nvidia.com/compute/cuda/repos/."
-ADDRESSES = """#!/bin/sh
-cd /etc/apt/sources.list.d
-echo "said: $(sed -n 's/^URIs: .*repos//p' mlinfra-nvidia.sources mlinfra-nvidia-toolkit.sources | tr '\\n' ' ')"
-apt-get -qq update 2>&1
-"""
-
-
-def test_toolkits_of_another_address_than_the_drivers(tmp_path):
-    host = "nvidia-trixie-0"
-    path = tmp_path / "addresses.sh"
-    path.write_text(ADDRESSES)
-    assert changed(tmp_path, "cuda_toolkit", host=host, cuda_toolkit_repository=OTHER) > 0
-    assert changed(tmp_path, "nvidia_driver", "cuda_toolkit", host=host, cuda_toolkit_repository=OTHER) == 0
-    said = on_hosts(SCENARIO, [host], {"cmd": str(path)}, tmp_path)[host].partition("said: ")[2].strip()
-    assert said == "/debian13/x86_64/ /./debian13/x86_64/", "apt complains, or an address is missing"
-    # Of one address there is one source again.
-    assert changed(tmp_path, "nvidia_driver", "cuda_toolkit", host=host) > 0
-    assert changed(tmp_path, "nvidia_driver", "cuda_toolkit", host=host) == 0
