@@ -59,9 +59,10 @@ PHASES = [
     Phase("awx", "single", "tests/awx", "the playbooks through ansible-runner, as AWX runs them"),
     # while no other phase has hosts yet: the whole machine is compared then, not only what bears the sandbox's name
     Phase("traces", "hosts", TRACES, "a sandbox leaves the machine as it was"),
+    # one by one, so that those that take longest begin first: worksteal gives each worker a third of the list
     Phase(
         "molecule", "hosts", "tests/scenarios", "every molecule scenario",
-        options=("-n", "3", "--dist", "worksteal"), limit_seconds=80 * 60,
+        options=("-n", "3", "--dist", "load", "--maxschedchunk", "1"), limit_seconds=80 * 60,
     ),
 ]  # fmt: skip
 

@@ -30,6 +30,7 @@ seealso:
     link: https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
 extends_documentation_fragment:
   - mlinfra.hosts.attributes
+  - mlinfra.hosts.daemon_restart
 attributes:
   check_mode:
     support: full
@@ -74,18 +75,6 @@ options:
     description: The daemon's systemd service.
     type: str
     default: docker.service
-  restart:
-    description: Restart the daemon even when the settings are the same, because something else that it reads has changed.
-    type: bool
-    default: false
-  files:
-    description:
-      - Further files of this collection's own that the daemon or its unit reads when it starts, by path, with their text; empty for a file
-        that shall not be there. Where one differs it is written with the settings, after all refusals, and the daemon is restarted.
-      - Files that end in C(.env) are for root alone.
-    type: dict
-    default: {}
-    version_added: 0.7.0
   interrupt:
     description: Whether a restart may stop running containers, and come while containers with GPUs run.
     type: bool

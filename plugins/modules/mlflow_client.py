@@ -75,6 +75,7 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.rights import rights_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow import credentials, files
 
 ARGUMENTS = {
@@ -124,7 +125,7 @@ def bring_credentials(params, module, account):
     home = (params["home"], params["user"], group, "0700")
     if files.folder_differs(*home) and not module.check_mode:
         files.make_folder(*home)
-    with files.acting_as(account):
+    with rights_of(account):
         ready = not files.folder_differs(folder, params["user"], group, "0700")
         if ready and not files.differs(path, text, "0600", group, params["user"]):
             return []

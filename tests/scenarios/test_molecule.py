@@ -18,8 +18,8 @@ from scripts import tree
 SEQUENCE = ["create", "check", "converge", "idempotence", "verify", "destroy"]
 # Those that take longest begin first, or the end of the run would wait for one of them. Only the order hangs on this list.
 LONG = (
-    "nvidia_dkms", "upgrade", "container_runtime", "mlflow_server", "nvidia_upgrade",
-    "host_baseline", "default", "nvidia_driver", "python_env",
+    "nvidia_dkms", "nvidia_upgrade", "upgrade", "nvidia_driver", "container_runtime", "mlflow_server", "host_baseline", "default", "efa",
+    "instance_store",
 )  # fmt: skip
 # The roles that configure sets up on hosts. Each has a scenario of its name, where what goes to an unchanged host is counted.
 HOST_ROLES = tree.load(tree.CHECKOUT / "playbooks" / "vars" / "roles.yml")["_mlinfra_roles"]

@@ -181,15 +181,9 @@ def files_due(wish, seen, listed):
 
 def files_gone(wish, seen, listed):
     """Files of ours that would name one repository twice."""
-    own = (
-        ()
-        if wish["versions"] and place(wish, seen)[0] == repository.TOOLKIT_SOURCE and not listed
-        else (
-            repository.TOOLKIT_SOURCE,
-            repository.TOOLKIT_KEYRING,
-        )
-    )
-    return [path for path in own if path in seen["files"]] if wish["versions"] else []
+    if not wish["versions"] or (place(wish, seen)[0] == repository.TOOLKIT_SOURCE and not listed):
+        return []
+    return [path for path in (repository.TOOLKIT_SOURCE, repository.TOOLKIT_KEYRING) if path in seen["files"]]
 
 
 def chosen(wish, missing, available):

@@ -7,11 +7,12 @@ from __future__ import annotations
 import re
 
 from ansible_collections.mlinfra.hosts.plugins.module_utils.driver import versions
+from ansible_collections.mlinfra.hosts.plugins.module_utils.gpu import recorded
 from ansible_collections.mlinfra.hosts.plugins.module_utils.resolve import names
 
 KEYRING = "/etc/apt/keyrings/mlinfra-nvidia.gpg"
 SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia.sources"
-PREFERENCES = "/etc/apt/preferences.d/mlinfra-nvidia"
+PREFERENCES = recorded.PREFERENCES
 # Of a repository that is the user's own (local.py): role cuda_toolkit shares the files above, and goes on with NVIDIA's.
 LOCAL_KEYRING = "/etc/apt/keyrings/mlinfra-nvidia-local.gpg"
 LOCAL_SOURCE = "/etc/apt/sources.list.d/mlinfra-nvidia-local.sources"

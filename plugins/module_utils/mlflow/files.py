@@ -77,24 +77,6 @@ def write(module, path, text, mode, group, owner="root"):
         raise
 
 
-@contextlib.contextmanager
-def acting_as(account):
-    """With that user's rights alone: what it has put in a folder of its own (a link, say) leads to nothing that is not its own.
-
-    account: its entry of pwd. Other groups of who runs this are left, too.
-    """
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(account.pw_gid)
-    os.seteuid(account.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
-
-
 def remove(path):
     """Remove the file; nothing happens when it is not there."""
     with contextlib.suppress(FileNotFoundError):

@@ -15,6 +15,7 @@ import contextlib
 import os
 import pwd
 
+from ansible_collections.mlinfra.hosts.plugins.module_utils.host.rights import rights_of
 from ansible_collections.mlinfra.hosts.plugins.module_utils.mlflow import credentials, files, probe, settings
 
 Accounts = collections.namedtuple("Accounts", "admin pending job new_admin")
@@ -118,7 +119,7 @@ class Installation:
     def rights_for(self, path):
         """The service owns what is below its data: what it might have put there must not lead root elsewhere."""
         inside = path.startswith(self.wish["data"].rstrip("/") + "/")
-        return files.acting_as(pwd.getpwnam(self.wish["user"])) if inside else contextlib.nullcontext()
+        return rights_of(pwd.getpwnam(self.wish["user"])) if inside else contextlib.nullcontext()
 
     def bring(self):
         """The module's result."""
